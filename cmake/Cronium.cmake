@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+# One target per folder, and an include rule that the compiler enforces.
+#
+# Sources include headers by their path from the root ("controller/core/core.h"). The root itself is on nobody's include
+# path: each library publishes a folder of links to its own headers, and a target sees only the folders of the libraries
+# in its DEPS. An include that is not declared as a dependency does not compile.
+#
+#   cronium_library(controller_core SRCS core.cc queue.cc DEPS common_clock absl::status)
+#   (PRIVATE_DEPS are for what only the sources use.)
+#   cronium_executable(cronium-agent SRCS main.cc DEPS agent_session)
+#   cronium_test(controller_core_test SRCS core_test.cc DEPS controller_core [LABELS unit])
+#
+# A library named by its folder: controller/store/sqlite is controller_store_sqlite. Headers are found by listing the
+# folder; HDRS names them where one folder holds two libraries.
+
+function(_cronium_publish_headers target)
+  cmake_parse_arguments(ARG "" "" "HDRS" ${ARGN})
+  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  if(NOT ARG_HDRS)
+    file(GLOB ARG_HDRS CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} *.h)
+  endif()
+  set(root ${CMAKE_BINARY_DIR}/include/${target})
+  file(REMOVE_RECURSE ${root})
+  file(MAKE_DIRECTORY ${root}/${folder})
+  foreach(header IN LISTS ARG_HDRS)
+    file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR}/${header} ${root}/${folder}/${header} SYMBOLIC)
+  endforeach()
+endfunction()
+
+function(cronium_library target)
+  cmake_parse_arguments(ARG "" "" "SRCS;HDRS;DEPS;PRIVATE_DEPS" ${ARGN})
+  _cronium_publish_headers(${target} HDRS ${ARG_HDRS})
+  if(ARG_SRCS)
+    add_library(${target} STATIC ${ARG_SRCS})
+    target_include_directories(${target} PUBLIC ${CMAKE_BINARY_DIR}/include/${target})
+    target_link_libraries(${target} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+    _cronium_sanitize(${target})
+  else()
+    add_library(${target} INTERFACE)
+    target_include_directories(${target} INTERFACE ${CMAKE_BINARY_DIR}/include/${target})
+    target_link_libraries(${target} INTERFACE ${ARG_DEPS})
+  endif()
+endfunction()
+
+function(cronium_executable target)
+  cmake_parse_arguments(ARG "" "" "SRCS;DEPS" ${ARGN})
+  add_executable(${target} ${ARG_SRCS})
+  target_link_libraries(${target} PRIVATE ${ARG_DEPS})
+  _cronium_sanitize(${target})
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()
+
+# Each GoogleTest case is one ctest entry; LABELS (default: unit) is how tools/test picks them.
+function(cronium_test target)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SRCS;DEPS;LABELS" ${ARGN})
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${target} ${ARG_SRCS})
+  target_link_libraries(${target} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
+  _cronium_sanitize(${target})
+  set_property(GLOBAL APPEND PROPERTY CRONIUM_TEST_TARGETS ${target})
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}"
+                       TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+function(_cronium_sanitize target)
+  if(CRONIUM_SANITIZE_OPTIONS)
+    target_compile_options(${target} PRIVATE ${CRONIUM_SANITIZE_OPTIONS})
+    target_link_options(${target} PRIVATE ${CRONIUM_SANITIZE_OPTIONS})
+  endif()
+endfunction()

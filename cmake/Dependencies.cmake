@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every dependency is a Debian package; nothing is downloaded while building.
+
+find_package(Threads REQUIRED)
+find_package(Protobuf REQUIRED MODULE)
+find_package(gRPC CONFIG REQUIRED)
+find_package(absl CONFIG REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(CURL REQUIRED MODULE)
+find_package(SQLiteCpp CONFIG REQUIRED)
+find_package(nlohmann_json CONFIG REQUIRED)
+find_package(spdlog CONFIG REQUIRED)
+find_package(CLI11 CONFIG REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd)
+if(CRONIUM_BUILD_TESTS)
+  find_package(GTest CONFIG REQUIRED)
+  include(GoogleTest)
+endif()
+if(CRONIUM_BUILD_BENCHMARKS)
+  find_package(benchmark CONFIG REQUIRED)
+endif()

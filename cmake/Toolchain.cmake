@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# Compiler, linker and cache settings that hold for every target.
+
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CRONIUM_CCACHE ccache)
+if(CRONIUM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Paths are made relative to the source tree, so a second checkout in another folder hits the cache.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+               CCACHE_SLOPPINESS=pch_defines,time_macros ${CRONIUM_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+endif()
+
+# mold relinks in about a second where the default linker takes six.
+find_program(CRONIUM_MOLD mold)
+if(CRONIUM_MOLD)
+  add_link_options($<$<LINK_LANGUAGE:CXX>:-fuse-ld=mold>)
+endif()
+
+set(CMAKE_CXX_FLAGS_DEBUG "-Og -g1")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
+add_compile_options(-Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers
+                    -fno-omit-frame-pointer)
+# Debug information names files by their path in the tree, wherever the tree is.
+add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+
+# Sanitizers go to every target but the static ones, which run as pid 1 in any image.
+if(CRONIUM_SANITIZE)
+  set(CRONIUM_SANITIZE_OPTIONS -fsanitize=${CRONIUM_SANITIZE} -fno-sanitize-recover=all)
+endif()

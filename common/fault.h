@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CRONIUM_COMMON_FAULT_H_
+#define CRONIUM_COMMON_FAULT_H_
+
+#include <atomic>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+// Fault points: named places where a test makes the real binary fail. Off, a point costs one relaxed load.
+//
+// CRONIUM_FAULTS=name=action[,name=action...] switches them on when the process starts. Actions:
+//   on            FaultOn(name) is true; the code at the point says what that means
+//   crash         the process ends there, as if killed
+//   delay:MS      the calling thread waits
+// Points are listed in docs/faults.md.
+namespace cronium {
+
+namespace fault_internal {
+extern std::atomic<bool> g_any;
+bool Hit(absl::string_view name);
+}  // namespace fault_internal
+
+// Reads CRONIUM_FAULTS; INVALID_ARGUMENT where it is malformed. Call it in main before any thread starts.
+absl::Status ArmFaultsFromEnvironment();
+
+// Runs the point's action; true where it is `on`. Thread-safe.
+inline bool FaultOn(absl::string_view name) {
+  return fault_internal::g_any.load(std::memory_order_relaxed) && fault_internal::Hit(name);
+}
+
+}  // namespace cronium
+
+#endif  // CRONIUM_COMMON_FAULT_H_
