@@ -3,6 +3,8 @@
 
 #include <ctime>
 
+#include "absl/time/clock.h"
+
 namespace cronium {
 
 absl::Time RealClock::Now() const { return absl::Now(); }

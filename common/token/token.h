@@ -69,6 +69,12 @@ class TokenVerifier {
   // UNAUTHENTICATED with reason TOKEN_INVALID (message says which check) or TOKEN_EXPIRED. Tokens over 4 KiB are refused unread.
   absl::StatusOr<TokenClaims> Verify(absl::string_view token, absl::Time now) const;
 
+  bool HasKey(absl::string_view key_id) const;
+
+  // The kid that an unchecked token names, empty where its header is not of our form: tells whether newer keys may be worth fetching,
+  // and nothing else.
+  static std::string KeyIdIn(absl::string_view token);
+
  private:
   struct Impl;
   explicit TokenVerifier(std::unique_ptr<Impl> impl);
