@@ -63,6 +63,13 @@ function(cronium_test target)
   target_link_libraries(${target} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
   _cronium_sanitize(${target})
   set_property(GLOBAL APPEND PROPERTY CRONIUM_TEST_TARGETS ${target})
+  # `unit_tests`, `e2e_tests`, ...: the test programs of one label, for a build that needs no more.
+  foreach(label IN LISTS ARG_LABELS)
+    if(NOT TARGET ${label}_tests)
+      add_custom_target(${label}_tests)
+    endif()
+    add_dependencies(${label}_tests ${target})
+  endforeach()
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}"
                        TIMEOUT ${ARG_TIMEOUT})
 endfunction()
