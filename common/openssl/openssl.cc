@@ -70,23 +70,22 @@ absl::StatusOr<std::string> PrivateKeyToPem(EVP_PKEY* key) {
 }
 
 absl::StatusOr<std::string> PublicKeyToPem(EVP_PKEY* key) {
-  return ToPem("cannot write a public key", [&](BIO* bio) { return PEM_write_bio_PUBKEY(bio, key); });
+  return ToPem("cannot write a public key",
+               [&](BIO* bio) { return PEM_write_bio_PUBKEY(bio, key); });
 }
 
 absl::StatusOr<UniqueKey> PrivateKeyFromPem(absl::string_view pem) {
-  return CheckP256(UniqueKey(FromPem(pem,
-                                     [](BIO* bio) {
-                                       return PEM_read_bio_PrivateKey(bio, nullptr, NoPassphrase,
-                                                                      nullptr);
-                                     })),
-                   "private");
+  return CheckP256(
+      UniqueKey(FromPem(
+          pem,
+          [](BIO* bio) { return PEM_read_bio_PrivateKey(bio, nullptr, NoPassphrase, nullptr); })),
+      "private");
 }
 
 absl::StatusOr<UniqueKey> PublicKeyFromPem(absl::string_view pem) {
   return CheckP256(
       UniqueKey(FromPem(
-          pem,
-          [](BIO* bio) { return PEM_read_bio_PUBKEY(bio, nullptr, NoPassphrase, nullptr); })),
+          pem, [](BIO* bio) { return PEM_read_bio_PUBKEY(bio, nullptr, NoPassphrase, nullptr); })),
       "public");
 }
 

@@ -37,7 +37,7 @@ absl::Status CheckTimes(absl::Time not_before, absl::Time not_after) {
                                 : Invalid("not_after", "is not after not_before");
 }
 
-// 127 random bits: positive, and within the 20 bytes of RFC 5280 section 4.1.2.2.
+// 126 random bits: positive, of one length, and within the 20 bytes of RFC 5280 section 4.1.2.2.
 absl::Status SetSerial(X509* certificate) {
   unsigned char bytes[16];
   if (RAND_bytes(bytes, sizeof(bytes)) != 1) return OpenSslError("cannot draw a serial number");
@@ -136,9 +136,8 @@ ASN1_STRING* NewString(int type, const void* data, size_t size) {
 
 absl::Status AddSubjectNames(X509* certificate, const CertificateRequest& request) {
   UniqueNames names(GENERAL_NAMES_new());
-  absl::Status status =
-      PushName(names.get(), GEN_URI,
-               NewString(V_ASN1_IA5STRING, request.uri.data(), request.uri.size()));
+  absl::Status status = PushName(
+      names.get(), GEN_URI, NewString(V_ASN1_IA5STRING, request.uri.data(), request.uri.size()));
   for (size_t i = 0; status.ok() && i < request.hosts.size(); ++i) {
     const std::string& host = request.hosts[i];
     unsigned char address[sizeof(in6_addr)];
@@ -234,9 +233,9 @@ absl::StatusOr<KeyAndCertificate> IssueCertificate(const KeyAndCertificate& ca_p
   if (!ca_end.ok()) return ca_end.status();
   absl::StatusOr<UniqueKey> key = GenerateP256Key();
   if (!key.ok()) return key.status();
-  absl::StatusOr<UniqueCertificate> certificate = NewCertificate(
-      key->get(), identity->kind == "node" ? identity->node : identity->kind, request.not_before,
-      std::min(request.not_after, *ca_end));
+  absl::StatusOr<UniqueCertificate> certificate =
+      NewCertificate(key->get(), identity->kind == "node" ? identity->node : identity->kind,
+                     request.not_before, std::min(request.not_after, *ca_end));
   if (!certificate.ok()) return certificate.status();
   X509* issuer = ca->certificate.get();
   if (X509_set_issuer_name(certificate->get(), X509_get_subject_name(issuer)) != 1) {

@@ -212,8 +212,7 @@ absl::StatusOr<std::string> TokenSigner::Sign(const TokenClaims& claims) const {
                         {"exp", absl::ToUnixSeconds(claims.expires_at)},
                         {"jti", claims.token_id}};
   std::string token = absl::StrCat(
-      impl_->header, ".",
-      Base64Url(payload.dump(-1, ' ', false, Json::error_handler_t::replace)));
+      impl_->header, ".", Base64Url(payload.dump(-1, ' ', false, Json::error_handler_t::replace)));
   absl::StatusOr<std::string> signature = SignRaw(impl_->key.get(), token);
   if (!signature.ok()) return signature.status();
   absl::StrAppend(&token, ".", Base64Url(*signature));
