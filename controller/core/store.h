@@ -42,7 +42,8 @@ struct PutOutput {
 struct PutNode {
   v1::Node node;
 };
-// Result: etag of the new value, or ABORTED (ETAG_MISMATCH) as SetVariableRequest.etag says. variable.etag is not read.
+// Result: etag of the new value, or ABORTED (ETAG_MISMATCH) as SetVariableRequest.etag says.
+// variable.etag is not read.
 struct SetVariable {
   v1::Variable variable;
   std::string expected_etag;
@@ -80,9 +81,12 @@ struct JobQuery {
   std::optional<v1::JobState> state;
   std::optional<std::string> node;
   std::vector<std::pair<std::string, std::string>> labels;
-  // Jobs older than this one (by create time, then id): the page token's content. Empty for the first page.
+  // Jobs older than this one (by create time, then id): the page token's content. Empty for the
+  // first page.
   std::string before_job_id;
   int limit = 50;
+  // Encoded size of a page's jobs, specs included, at most; but at least one job.
+  int64_t max_bytes = 3 << 20;
 };
 
 struct VariableQuery {
@@ -91,7 +95,15 @@ struct VariableQuery {
   // Keys after this one.
   std::string after_key;
   int limit = 100;
-  int64_t max_value_bytes = 4 << 20;
+  // Of a page; but at least one value.
+  int64_t max_value_bytes = 3 << 20;
+};
+
+// Part of a list: `more` where its limits, and not its end, ended it.
+template <typename T>
+struct Page {
+  std::vector<T> items;
+  bool more = false;
 };
 
 // What the core starts from.
@@ -103,22 +115,24 @@ struct LiveState {
   std::vector<v1::Node> nodes;
 };
 
-// Thread-safe. Reads see everything that a returned Commit wrote, never block it, and may run side by side. NOT_FOUND carries the
-// reasons of the protos (JOB_NOT_FOUND, EXECUTION_NOT_FOUND, NODE_NOT_FOUND, VARIABLE_NOT_FOUND).
+// Thread-safe. Reads see everything that a returned Commit wrote, never block it, and may run side
+// by side. NOT_FOUND carries the reasons of the protos (JOB_NOT_FOUND, EXECUTION_NOT_FOUND,
+// NODE_NOT_FOUND, VARIABLE_NOT_FOUND).
 class Store {
  public:
   virtual ~Store() = default;
 
-  // Makes all changes, in order, durable in one transaction. An error means that none was made and the same call may be repeated;
-  // what concerns one change alone is in its result. One caller at a time (CommitQueue).
+  // Makes all changes, in order, durable in one transaction. An error means that none was made and
+  // the same call may be repeated; what concerns one change alone is in its result. One caller at a
+  // time (CommitQueue).
   virtual absl::StatusOr<std::vector<ChangeResult>> Commit(absl::Span<const Change> changes) = 0;
 
   virtual absl::StatusOr<LiveState> LoadLiveState() = 0;
 
   // With spec.
   virtual absl::StatusOr<v1::Job> GetJob(absl::string_view job_id) = 0;
-  // Newest first, with spec.
-  virtual absl::StatusOr<std::vector<v1::Job>> ListJobs(const JobQuery& query) = 0;
+  // Newest first, with spec. INVALID_ARGUMENT where before_job_id is no job.
+  virtual absl::StatusOr<Page<v1::Job>> ListJobs(const JobQuery& query) = 0;
   virtual absl::StatusOr<std::optional<v1::Job>> FindJobByRequestId(
       absl::string_view name_space, absl::string_view request_id) = 0;
   // With output_json.
@@ -128,12 +142,11 @@ class Store {
 
   virtual absl::StatusOr<v1::Node> GetNode(absl::string_view name) = 0;
   // By name, those after `after_name`.
-  virtual absl::StatusOr<std::vector<v1::Node>> ListNodes(absl::string_view after_name,
-                                                          int limit) = 0;
+  virtual absl::StatusOr<Page<v1::Node>> ListNodes(absl::string_view after_name, int limit) = 0;
 
   virtual absl::StatusOr<v1::Variable> GetVariable(absl::string_view name_space,
                                                    absl::string_view key) = 0;
-  virtual absl::StatusOr<std::vector<v1::Variable>> ListVariables(const VariableQuery& query) = 0;
+  virtual absl::StatusOr<Page<v1::Variable>> ListVariables(const VariableQuery& query) = 0;
 
   virtual absl::StatusOr<std::optional<ApiToken>> FindApiToken(absl::string_view hash) = 0;
 };
