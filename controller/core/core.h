@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CRONIUM_CONTROLLER_CORE_CORE_H_
+#define CRONIUM_CONTROLLER_CORE_CORE_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "common/ids.h"
+#include "controller/core/job_queue.h"
+#include "controller/core/messages.h"
+#include "controller/core/node_table.h"
+#include "controller/core/placement.h"
+#include "controller/core/timers.h"
+
+namespace cronium::controller {
+
+struct CoreOptions {
+  // Jobs that wait or run, in number and in bytes of their specs; past either, SubmitJob is refused with QUEUE_FULL.
+  int64_t max_live_jobs = 200'000;
+  int64_t max_live_spec_bytes = int64_t{1} << 30;
+  // How often agents are told to send a heartbeat.
+  absl::Duration heartbeat_period = absl::Seconds(2);
+  // Ends executions without waiting for their logs: the defect that the barrier test must find. Only fault points set it.
+  bool skip_log_barrier = false;
+};
+
+// Why the first job of each placement class waits, by class.
+using WaitReasons = absl::flat_hash_map<std::string, WaitReason>;
+
+// The scheduler and the life of jobs and executions: a state machine that is given commands, reports and the time, and answers with
+// changes to persist, messages to send and the next time it wants to be called. Does no I/O and reads no clock. Not thread-safe:
+// one thread owns it (CoreThread).
+//
+// In memory it holds what is alive: queued and running jobs, their executions, all nodes. What ended is in the store alone.
+class Core {
+ public:
+  // ids is borrowed.
+  Core(CoreOptions options, IdSource* ids);
+
+  // Takes over what the store has, after a start. Every node counts as heard of at `now`.
+  // durable_seq: how far the log store holds the log of each live execution.
+  void Load(LiveState state, const absl::flat_hash_map<std::string, uint64_t>& durable_seq,
+            absl::Time now, Output* out);
+
+  // Handles one input.
+  void Apply(Input input, absl::Time now, Output* out);
+
+  // Handles what is due, then places waiting jobs. Call it after each batch of inputs and at next_due().
+  void Advance(absl::Time now, Output* out);
+
+  std::optional<absl::Time> next_due() const { return timers_.next(); }
+
+  // As of the last Advance.
+  const WaitReasons& wait_reasons() const { return wait_reasons_; }
+
+  size_t queued_jobs() const { return queue_.size(); }
+  size_t live_jobs() const { return jobs_.size(); }
+
+ private:
+  struct LiveJob {
+    v1::Job job;  // Without spec.
+    std::shared_ptr<const v1::JobSpec> spec;
+    std::string placement_class;
+    uint64_t order = 0;
+    uint64_t version = 0;
+    int64_t spec_bytes = 0;
+  };
+  struct LiveExecution {
+    v1::Execution execution;
+    uint64_t durable_seq = 0;
+  };
+  // A queue timeout (job id) or the loss of an execution (execution id); told apart by the id.
+  using TimerEvent = std::string;
+
+  void Handle(SubmitJob&& input, Ticket ticket, absl::Time now, Output* out);
+  void Handle(CancelJob&& input, Ticket ticket, absl::Time now, Output* out);
+  void Handle(OpenSession&& input, Ticket ticket, absl::Time now, Output* out);
+  void Handle(CloseSession&& input, Ticket ticket, absl::Time now, Output* out);
+  void Handle(NodeHeartbeat&& input, Ticket ticket, absl::Time now, Output* out);
+  void Handle(NodeReports&& input, Ticket ticket, absl::Time now, Output* out);
+  void Handle(LogDurable&& input, Ticket ticket, absl::Time now, Output* out);
+  void Handle(ScriptOutput&& input, Ticket ticket, absl::Time now, Output* out);
+  void Handle(ScriptCondition&& input, Ticket ticket, absl::Time now, Output* out);
+
+  void Enqueue(LiveJob* live, absl::Time now);
+  void PlaceJobs(absl::Time now, Output* out);
+  void StartExecution(LiveJob* live, NodeEntry* node, absl::Time now, Output* out);
+  void HandleReport(const std::string& node, const v1::ExecutionReport& report, absl::Time now,
+                    Output* out);
+  // Ends the execution if its end was reported and its log is whole.
+  void FinishIfWhole(LiveExecution* live, absl::Time now, Output* out);
+  // Ends the execution and its job; a LOST one sends its job back to the queue while attempts are left.
+  void EndExecution(LiveExecution* live, absl::Time now, Output* out);
+  void EndJob(LiveJob* live, v1::JobState state, v1::EndReason reason, absl::Time now, Output* out);
+  void LoseExecution(LiveExecution* live, v1::EndReason reason, const std::string& message,
+                     absl::Time now, Output* out);
+  void OnTimer(const TimerEvent& id, absl::Time now, Output* out);
+  void ArmLossTimers(const NodeEntry& node, absl::Time now);
+
+  // Writes the changed job or execution to `out`.
+  void Changed(LiveJob* live, Output* out);
+  void Changed(const LiveExecution& live, Output* out);
+  void NodeChanged(const NodeEntry& node, Output* out);
+
+  LiveJob* FindJob(absl::string_view id);
+  LiveExecution* FindExecution(absl::string_view id);
+  // The entry if `connection` is the node's open session, else null: messages of older sessions change nothing.
+  NodeEntry* FindSession(const std::string& node, uint64_t connection);
+  void RememberRequest(const v1::Job& job);
+
+  const CoreOptions options_;
+  IdSource* const ids_;
+
+  absl::flat_hash_map<std::string, std::unique_ptr<LiveJob>> jobs_;
+  absl::flat_hash_map<std::string, std::unique_ptr<LiveExecution>> executions_;
+  NodeTable nodes_;
+  JobQueue queue_;
+  Timers<TimerEvent> timers_;
+  WaitReasons wait_reasons_;
+  int64_t live_spec_bytes_ = 0;
+  uint64_t next_order_ = 1;
+  // Something happened that may let a job be placed.
+  bool placement_due_ = true;
+
+  // Jobs by (namespace, request_id), live or lately ended: a second CreateJob that overtook the first one's commit finds it here. What
+  // is older, the API finds in the store before it asks the core.
+  absl::flat_hash_map<std::string, v1::Job> requests_;
+  std::deque<std::string> ended_requests_;
+};
+
+}  // namespace cronium::controller
+
+#endif  // CRONIUM_CONTROLLER_CORE_CORE_H_

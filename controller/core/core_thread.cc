@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/core/core_thread.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "common/error.h"
+#include "common/log.h"
+
+namespace cronium::controller {
+namespace {
+
+// Inputs that wait. Senders are gRPC threads, so past this the callers' streams and calls slow down.
+constexpr size_t kMailboxCapacity = 65'536;
+
+absl::Status Stopping() {
+  return MakeRetryableError(absl::StatusCode::kUnavailable, "CONTROLLER_STOPPING",
+                            "the controller is stopping; try again", absl::Seconds(1));
+}
+
+}  // namespace
+
+CoreThread::CoreThread(Core* core, const Clock* clock, CommitFunction commit, CoreEffects* effects)
+    : core_(core),
+      clock_(clock),
+      commit_(std::move(commit)),
+      effects_(effects),
+      mailbox_(kMailboxCapacity) {}
+
+CoreThread::~CoreThread() { Stop(); }
+
+void CoreThread::Start(Output loaded) {
+  Release(std::move(loaded));
+  thread_ = std::thread([this] { Run(); });
+}
+
+void CoreThread::Post(InputMessage message, AnswerCallback done) {
+  Input input{std::move(message), 0};
+  if (done != nullptr) {
+    MutexLock lock(&mutex_);
+    input.ticket = next_ticket_++;
+    waiting_.emplace(input.ticket, std::move(done));
+  }
+  const Ticket ticket = input.ticket;
+  if (!mailbox_.Send(std::move(input)) && ticket != 0) Answered({ticket, Stopping()});
+}
+
+void CoreThread::PostUrgent(InputMessage message) {
+  mailbox_.SendUrgent(Input{std::move(message), 0});
+}
+
+void CoreThread::Stop() {
+  mailbox_.Close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void CoreThread::Run() {
+  while (true) {
+    std::optional<std::chrono::nanoseconds> timeout;
+    if (const auto due = core_->next_due()) {
+      timeout = absl::ToChronoNanoseconds(
+          std::clamp(*due - clock_->Now(), absl::ZeroDuration(), absl::Seconds(60)));
+    }
+    std::vector<Input> inputs = mailbox_.Receive(timeout);
+    if (inputs.empty() && mailbox_.closed()) return;
+    const absl::Time now = clock_->Now();
+    Output output;
+    for (Input& input : inputs) core_->Apply(std::move(input), now, &output);
+    core_->Advance(now, &output);
+    Publish();
+    if (!output.empty()) Release(std::move(output));
+  }
+}
+
+void CoreThread::Publish() {
+  MutexLock lock(&mutex_);
+  wait_reasons_ = core_->wait_reasons();
+  queued_jobs_ = core_->queued_jobs();
+}
+
+void CoreThread::Release(Output output) {
+  auto shared = std::make_shared<Output>(std::move(output));
+  std::vector<Change> changes = std::move(shared->changes);
+  commit_(std::move(changes), [this, shared](absl::StatusOr<std::vector<ChangeResult>> results) {
+    if (!results.ok()) {
+      // Only when the controller stops: until then the committing thread tries again.
+      for (const Answer& answer : shared->answers) Answered({answer.ticket, Stopping()});
+      return;
+    }
+    for (const ChangeResult& result : *results) {
+      if (!result.ok()) LogError("a change of the core was refused", {{"reason", result.status()}});
+    }
+    for (const ExecutionChange& change : shared->executions) effects_->OnExecution(change);
+    for (const v1::Job& job : shared->jobs) effects_->OnJob(job);
+    for (const Answer& answer : shared->answers) Answered(answer);
+    for (const Send& send : shared->sends) effects_->OnSend(send);
+    for (const EndSession& end : shared->ended_sessions) effects_->OnEndSession(end);
+  });
+}
+
+void CoreThread::Answered(const Answer& answer) {
+  AnswerCallback done;
+  {
+    MutexLock lock(&mutex_);
+    const auto it = waiting_.find(answer.ticket);
+    if (it == waiting_.end()) return;
+    done = std::move(it->second);
+    waiting_.erase(it);
+  }
+  done(answer.result);
+}
+
+WaitReason CoreThread::WaitReasonOf(const std::string& placement_class) const {
+  MutexLock lock(&mutex_);
+  const auto it = wait_reasons_.find(placement_class);
+  return it == wait_reasons_.end() ? WaitReason{} : it->second;
+}
+
+size_t CoreThread::queued_jobs() const {
+  MutexLock lock(&mutex_);
+  return queued_jobs_;
+}
+
+}  // namespace cronium::controller

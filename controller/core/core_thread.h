@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CRONIUM_CONTROLLER_CORE_CORE_THREAD_H_
+#define CRONIUM_CONTROLLER_CORE_CORE_THREAD_H_
+
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "common/mailbox.h"
+#include "common/mutex.h"
+#include "controller/core/core.h"
+#include "controller/core/messages.h"
+
+namespace cronium::controller {
+
+// Where the core's durable outputs go. All calls come from the committing thread, one after the other, in the order of the core's
+// outputs, each after the commit that holds what it says. They must be quick and must not wait for the core.
+class CoreEffects {
+ public:
+  virtual ~CoreEffects() = default;
+  virtual void OnExecution(const ExecutionChange& change) = 0;
+  virtual void OnJob(const v1::Job& job) = 0;
+  virtual void OnSend(const Send& send) = 0;
+  virtual void OnEndSession(const EndSession& end) = 0;
+};
+
+// Makes changes durable in the order of the calls, then calls done on a thread of its own. Empty changes keep their place in the
+// order and cost nothing.
+using CommitFunction = std::function<void(
+    std::vector<Change> changes,
+    std::function<void(absl::StatusOr<std::vector<ChangeResult>>)> done)>;
+
+// The one thread that owns the core, and the mailbox in front of it. Thread-safe.
+//
+//   gRPC threads --Post--> mailbox --> core thread --changes--> committing thread --answers, sends, events--> gRPC
+//
+// The core goes on with the next batch while the last one is being committed; nothing is answered or sent before its commit.
+class CoreThread {
+ public:
+  using AnswerCallback = std::function<void(absl::StatusOr<v1::Job>)>;
+
+  // Everything is borrowed and must outlive Stop.
+  CoreThread(Core* core, const Clock* clock, CommitFunction commit, CoreEffects* effects);
+  ~CoreThread();
+
+  // `loaded`: what Core::Load put out.
+  void Start(Output loaded);
+
+  // Hands an input over; waits while the mailbox is full. done, where given, is called on the committing thread with the core's
+  // answer; with UNAVAILABLE once the core has stopped.
+  void Post(InputMessage message, AnswerCallback done = nullptr);
+  // The same for threads that the core's progress depends on (the committing thread and the log writer): never waits. Such inputs
+  // are bounded by what is under way there.
+  void PostUrgent(InputMessage message);
+
+  // Handles what was posted, then ends the thread. Outputs on their way still need the committing thread.
+  void Stop();
+
+  // Why the first job of a placement class waits; an empty reason where it is unknown.
+  WaitReason WaitReasonOf(const std::string& placement_class) const;
+  size_t queued_jobs() const;
+
+ private:
+  void Run();
+  void Release(Output output);
+  void Answered(const Answer& answer);
+  void Publish();
+
+  Core* const core_;
+  const Clock* const clock_;
+  const CommitFunction commit_;
+  CoreEffects* const effects_;
+  Mailbox<Input> mailbox_;
+  std::thread thread_;
+
+  mutable Mutex mutex_;
+  Ticket next_ticket_ ABSL_GUARDED_BY(mutex_) = 1;
+  absl::flat_hash_map<Ticket, AnswerCallback> waiting_ ABSL_GUARDED_BY(mutex_);
+  WaitReasons wait_reasons_ ABSL_GUARDED_BY(mutex_);
+  size_t queued_jobs_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace cronium::controller
+
+#endif  // CRONIUM_CONTROLLER_CORE_CORE_THREAD_H_
