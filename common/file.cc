@@ -2,6 +2,7 @@
 #include "common/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -75,6 +76,15 @@ absl::Status MakeDirectories(const std::string& path, mode_t mode) {
     }
     if (end == std::string::npos) return absl::OkStatus();
   }
+}
+
+absl::StatusOr<UniqueFd> LockFile(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd.valid()) return ErrnoError(path, "cannot open", errno);
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno != EWOULDBLOCK) return ErrnoError(path, "cannot lock", errno);
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, ": another process holds it; only one may use this folder at a time"));
 }
 
 absl::Status SyncDirectory(const std::string& path) {

@@ -41,7 +41,8 @@ absl::Status ErrnoError(absl::string_view path, absl::string_view what, int erro
 // The whole file; RESOURCE_EXHAUSTED where it is larger than max_bytes.
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes = 64 << 20);
 
-// Writes a new file and renames it over path: a reader sees the old or the new content, whole. With sync, also after a power cut.
+// Writes a new file and renames it over path: a reader sees the old or the new content, whole. With
+// sync, also after a power cut.
 absl::Status WriteFileAtomic(const std::string& path, absl::string_view content, mode_t mode,
                              bool sync = false);
 
@@ -50,6 +51,11 @@ absl::Status WriteAll(int fd, absl::string_view data);
 
 // Makes path and its parents; no error where it exists.
 absl::Status MakeDirectories(const std::string& path, mode_t mode);
+
+// Holds path, made where it does not exist, for as long as the descriptor is open: how a process
+// makes sure that a folder is its alone. FAILED_PRECONDITION where another one holds it. The file
+// stays when the lock goes.
+absl::StatusOr<UniqueFd> LockFile(const std::string& path);
 
 // fsync of a folder, so that a new or removed name in it is durable.
 absl::Status SyncDirectory(const std::string& path);

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/store/sqlite/change_writer.h"
+
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "controller/store/sqlite/rows.h"
+
+namespace cronium::controller::sqlite {
+namespace {
+
+// The stored job has its spec in a row of its own. A copy costs a few microseconds for a usual
+// spec, which is less than the row's indexes do.
+std::string WithoutSpec(const v1::Job& job) {
+  v1::Job row = job;
+  row.clear_spec();
+  return row.SerializeAsString();
+}
+
+std::optional<int64_t> FindPk(Connection& connection, absl::string_view sql,
+                              const std::string& id) {
+  Query query(connection, sql, id);
+  if (!query.Step()) return std::nullopt;
+  return query.Int(0);
+}
+
+std::optional<int64_t> FindJob(Connection& connection, const std::string& job_id) {
+  return FindPk(connection, "SELECT pk FROM jobs WHERE id = ?", job_id);
+}
+
+absl::Status EtagMismatch(absl::string_view key) {
+  return MakeError(absl::StatusCode::kAborted, "ETAG_MISMATCH",
+                   absl::StrCat("variable ", key, ": has another etag: read it and try again"),
+                   {{"key", key}});
+}
+
+// The present revision, or nothing where the variable does not exist.
+std::optional<int64_t> FindRevision(Connection& connection, const std::string& name_space,
+                                    const std::string& key) {
+  Query query(connection, "SELECT revision FROM variables WHERE namespace = ? AND key = ?",
+              name_space, key);
+  if (!query.Step()) return std::nullopt;
+  return query.Int(0);
+}
+
+bool EtagFits(const std::string& expected, std::optional<int64_t> revision) {
+  if (expected.empty()) return true;
+  return revision.has_value() && (expected == "*" || expected == EtagOf(*revision));
+}
+
+}  // namespace
+
+ChangeResult ChangeWriter::Apply(const Change& change) {
+  return std::visit([this](const auto& c) { return Write(c); }, change);
+}
+
+void ChangeWriter::Finish() {
+  if (revision_ == first_revision_) return;
+  Query(connection_, "UPDATE counters SET value = ? WHERE name = 'variable_revision'", revision_)
+      .Run();
+}
+
+ChangeResult ChangeWriter::Write(const InsertJob& change) {
+  const v1::Job& job = change.job;
+  if (FindJob(connection_, job.id()).has_value()) {
+    return MakeError(absl::StatusCode::kAlreadyExists, "JOB_ID_EXISTS",
+                     absl::StrCat("job ", job.id(), ": exists"), {{"job_id", job.id()}});
+  }
+  if (!job.request_id().empty()) {
+    Query query(connection_, "SELECT id FROM jobs WHERE namespace = ? AND request_id = ?",
+                job.namespace_(), job.request_id());
+    if (query.Step()) {
+      const std::string other = query.Text(0);
+      return MakeError(absl::StatusCode::kAlreadyExists, "REQUEST_ID_REUSED",
+                       absl::StrCat("request_id ", job.request_id(), ": was used for job ", other),
+                       {{"job_id", other}});
+    }
+  }
+  const int64_t create_time_ns = ToNanos(job.create_time());
+  const std::string row = WithoutSpec(job);
+  Query insert(connection_,
+               "INSERT INTO jobs(id, namespace, state, node, create_time_ns, request_id, job) "
+               "VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?)",
+               job.id(), job.namespace_(), static_cast<int>(job.state()), job.node(),
+               create_time_ns, job.request_id(), Blob(row));
+  insert.Run();
+  const int64_t pk = connection_.db().getLastInsertRowid();
+  const std::string spec = job.spec().SerializeAsString();
+  Query(connection_, "INSERT INTO job_specs(job, spec) VALUES (?, ?)", pk, Blob(spec)).Run();
+  for (const auto& [key, value] : job.spec().labels()) {
+    Query(connection_,
+          "INSERT INTO job_labels(namespace, key, value, create_time_ns, id, job) "
+          "VALUES (?, ?, ?, ?, ?, ?)",
+          job.namespace_(), key, value, create_time_ns, job.id(), pk)
+        .Run();
+  }
+  return "";
+}
+
+ChangeResult ChangeWriter::Write(const UpdateJob& change) {
+  const v1::Job& job = change.job;
+  const std::string row = WithoutSpec(job);
+  Query update(connection_, "UPDATE jobs SET state = ?, node = ?, job = ? WHERE id = ?",
+               static_cast<int>(job.state()), job.node(), Blob(row), job.id());
+  if (update.Run() == 0) return JobNotFound(job.id());
+  return "";
+}
+
+ChangeResult ChangeWriter::Write(const PutExecution& change) {
+  v1::Execution execution = change.execution;
+  execution.clear_output_json();
+  const std::string row = execution.SerializeAsString();
+  const int state = static_cast<int>(execution.state());
+  {
+    Query update(connection_, "UPDATE executions SET state = ?, execution = ? WHERE id = ?", state,
+                 Blob(row), execution.id());
+    if (update.Run() > 0) return "";
+  }
+  const std::optional<int64_t> job = FindJob(connection_, execution.job_id());
+  if (!job.has_value()) return JobNotFound(execution.job_id());
+  Query(connection_,
+        "INSERT INTO executions(id, job, attempt, state, execution) VALUES (?, ?, ?, ?, ?)",
+        execution.id(), *job, execution.attempt(), state, Blob(row))
+      .Run();
+  return "";
+}
+
+ChangeResult ChangeWriter::Write(const PutOutput& change) {
+  const std::optional<int64_t> execution =
+      FindPk(connection_, "SELECT pk FROM executions WHERE id = ?", change.execution_id);
+  if (!execution.has_value()) return ExecutionNotFound(change.execution_id);
+  Query(connection_,
+        "INSERT INTO execution_outputs(execution, output_json) VALUES (?, ?) "
+        "ON CONFLICT(execution) DO UPDATE SET output_json = excluded.output_json",
+        *execution, Blob(change.output_json))
+      .Run();
+  return "";
+}
+
+ChangeResult ChangeWriter::Write(const PutNode& change) {
+  const std::string row = change.node.SerializeAsString();
+  Query(connection_,
+        "INSERT INTO nodes(name, node) VALUES (?, ?) "
+        "ON CONFLICT(name) DO UPDATE SET node = excluded.node",
+        change.node.name(), Blob(row))
+      .Run();
+  return "";
+}
+
+ChangeResult ChangeWriter::Write(const SetVariable& change) {
+  const v1::Variable& variable = change.variable;
+  const auto present = FindRevision(connection_, variable.namespace_(), variable.key());
+  if (!EtagFits(change.expected_etag, present)) return EtagMismatch(variable.key());
+  v1::Variable rest;
+  rest.set_namespace_(variable.namespace_());
+  rest.set_key(variable.key());
+  *rest.mutable_update_time() = variable.update_time();
+  rest.set_updater(variable.updater());
+  const std::string row = rest.SerializeAsString();
+  const int64_t revision = ++revision_;
+  Query(connection_,
+        "INSERT INTO variables(namespace, key, revision, variable, value_json) "
+        "VALUES (?, ?, ?, ?, ?) ON CONFLICT(namespace, key) DO UPDATE SET "
+        "revision = excluded.revision, variable = excluded.variable, "
+        "value_json = excluded.value_json",
+        variable.namespace_(), variable.key(), revision, Blob(row), Blob(variable.value_json()))
+      .Run();
+  return EtagOf(revision);
+}
+
+ChangeResult ChangeWriter::Write(const DeleteVariable& change) {
+  const auto present = FindRevision(connection_, change.name_space, change.key);
+  if (!present.has_value()) return VariableNotFound(change.key);
+  if (!EtagFits(change.expected_etag, present)) return EtagMismatch(change.key);
+  Query(connection_, "DELETE FROM variables WHERE namespace = ? AND key = ?", change.name_space,
+        change.key)
+      .Run();
+  return "";
+}
+
+ChangeResult ChangeWriter::Write(const PutApiToken& change) {
+  const ApiToken& token = change.token;
+  Query(connection_,
+        "INSERT INTO api_tokens(hash, name, role, namespace, create_time_ns) "
+        "VALUES (?, ?, ?, ?, ?) ON CONFLICT(hash) DO UPDATE SET name = excluded.name, "
+        "role = excluded.role, namespace = excluded.namespace",
+        token.hash, token.name, static_cast<int>(token.role), token.name_space,
+        absl::ToUnixNanos(token.create_time))
+      .Run();
+  return "";
+}
+
+}  // namespace cronium::controller::sqlite
