@@ -26,13 +26,11 @@ TEST(LeaseTest, TheAgentKillsBeforeTheControllerGivesUpWhateverTheTerms) {
       const int64_t sent = 100 * kSecond;
       const int64_t received = sent;  // the fastest network there is
       // A controller whose clock is fast and an agent whose clock is slow by 500 ppm each.
-      const double agent_end =
-          LeaseEndNs(LeaseSide::kAgent, sent, lost_after, grace) - sent +
-          absl::ToDoubleNanoseconds(grace);
+      const double agent_end = LeaseEndNs(LeaseSide::kAgent, sent, lost_after, grace) - sent +
+                               absl::ToDoubleNanoseconds(grace);
       const double controller_end =
           LeaseEndNs(LeaseSide::kController, received, lost_after, grace) - received;
-      EXPECT_LT(agent_end * 1.0005, controller_end * 0.9995 + 1.0)
-          << lost_after << " " << grace;
+      EXPECT_LT(agent_end * 1.0005, controller_end * 0.9995 + 1.0) << lost_after << " " << grace;
     }
   }
 }
