@@ -188,7 +188,7 @@ class ContainerRuntime {
   // (kContainerNotFound) where it is gone. No timeout: an engine that goes away is waited for.
   virtual CallId Wait(const std::string& name, WaitDone done) = 0;
 
-  // Sends a signal to pid 1. OK where it has ended already.
+  // Sends a signal to pid 1. OK where it does not run (any more).
   virtual void Kill(const std::string& name, int signal, Done done) = 0;
 
   // OK once there is no such container. With force a running one is killed first, else

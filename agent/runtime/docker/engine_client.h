@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CRONIUM_AGENT_RUNTIME_DOCKER_ENGINE_CLIENT_H_
+#define CRONIUM_AGENT_RUNTIME_DOCKER_ENGINE_CLIENT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/mutex.h"
+
+namespace cronium::agent {
+
+struct EngineRequest {
+  // GET, POST or DELETE.
+  const char* method = "GET";
+  // From the slash on, with its query.
+  std::string path;
+  // JSON; may be empty.
+  std::string body;
+  // From sending to the last byte of the answer. Zero: none.
+  absl::Duration timeout = absl::Seconds(30);
+  // Ends the request where nothing arrives for so long. Zero: never.
+  absl::Duration stall_timeout = absl::ZeroDuration();
+  // A longer answer ends the request with RESOURCE_EXHAUSTED.
+  size_t max_response_bytes = 1 << 20;
+  // Where set, the body of a 2xx answer goes here piece by piece instead of into
+  // EngineResponse.body, and has no limit.
+  std::function<void(absl::string_view)> on_data;
+};
+
+struct EngineResponse {
+  int code = 0;
+  std::string body;
+};
+
+// HTTP/1.1 over a unix socket: one thread with a curl multi handle, connections kept and used
+// again, no polling.
+//
+// Every operation is answered by exactly one call of its `done` on that thread. A transport failure
+// is UNAVAILABLE (ENGINE_UNREACHABLE), a timeout DEADLINE_EXCEEDED (ENGINE_TIMEOUT); any HTTP code
+// is an answer. Destroying the client answers what is outstanding with CANCELLED before the
+// destructor returns; what those callbacks ask for is answered CANCELLED too. Thread-safe.
+class EngineClient {
+ public:
+  using OpId = uint64_t;
+  using ResponseDone = std::function<void(absl::StatusOr<EngineResponse>)>;
+  using TimerDone = std::function<void(absl::Status)>;
+
+  explicit EngineClient(std::string socket_path);
+  ~EngineClient();
+  EngineClient(const EngineClient&) = delete;
+  EngineClient& operator=(const EngineClient&) = delete;
+
+  OpId Send(EngineRequest request, ResponseDone done);
+  // Calls done(OK) on the client's thread after `delay`.
+  OpId After(absl::Duration delay, TimerDone done);
+  // Answers the operation with CANCELLED, on the client's thread. Nothing where it was answered.
+  void Cancel(OpId op);
+
+ private:
+  struct Transfer;
+  struct Timer {
+    OpId op;
+    TimerDone done;
+  };
+  // What callers hand to the thread: a transfer, a timer, or, where neither is set, the cancelling
+  // of `op`.
+  struct Command {
+    OpId op = 0;
+    std::unique_ptr<Transfer> transfer;
+    TimerDone timer;
+    int64_t due_ns = 0;
+  };
+
+  static size_t OnBody(char* data, size_t size, size_t count, void* transfer);
+  OpId Post(Command command);
+  void Run();
+  void StartTransfer(std::unique_ptr<Transfer> transfer);
+  void FinishTransfer(OpId op, absl::Status transport);
+  void CancelOnThread(OpId op);
+  void CancelAll();
+  // Fires what is due; milliseconds until the next.
+  int FireTimers();
+  void* TakeHandle();
+
+  const std::string socket_path_;
+
+  Mutex mutex_;
+  std::vector<Command> inbox_ ABSL_GUARDED_BY(mutex_);
+  OpId next_op_ ABSL_GUARDED_BY(mutex_) = 1;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+
+  // The thread's own. CURLM* and CURL* are void*.
+  void* multi_;
+  std::vector<void*> idle_handles_;
+  std::map<OpId, std::unique_ptr<Transfer>> transfers_;
+  std::multimap<int64_t, Timer> timers_;
+
+  std::thread thread_;
+};
+
+}  // namespace cronium::agent
+
+#endif  // CRONIUM_AGENT_RUNTIME_DOCKER_ENGINE_CLIENT_H_
