@@ -129,7 +129,9 @@ absl::StatusOr<std::vector<ChangeResult>> CommitQueue::CommitWithRetry(const Gro
       return results;
     }
     LogError("store cannot commit; nothing is acknowledged until it can",
-             {{"changes", group.changes.size()}, {"error", results.status()}, {"retry", backoff}});
+             {{"changes", group.changes.size()},
+              {"error", results.status()},
+              {"retry_after", absl::FormatDuration(backoff)}});
     WaitToRetry(results.status(), backoff);
   }
 }

@@ -28,7 +28,8 @@ using sqlite::ReadPool;
 struct SqliteStore::State {
   State(UniqueFd file_lock, const SqliteStoreOptions& options)
       : lock(std::move(file_lock)),
-        writer(options.path, SQLite::OPEN_READWRITE),
+        writer(options.path, SQLite::OPEN_READWRITE,
+               static_cast<int>(absl::ToInt64Milliseconds(options.busy_timeout))),
         readers(options.path, std::max(options.read_connections, 1)) {}
 
   UniqueFd lock;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "controller/core/store.h"
 
@@ -18,6 +19,9 @@ struct SqliteStoreOptions {
   std::string path;
   // Reads that run side by side; more wait for one of these.
   int read_connections = 4;
+  // How long a commit waits for another program that holds the file (a backup, a shell) before it
+  // is UNAVAILABLE.
+  absl::Duration busy_timeout = absl::Seconds(5);
 };
 
 // Store in one SQLite file: WAL, synchronous=FULL, so that a commit that returned survives a power

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CRONIUM_TESTS_CONTROLLER_STORE_STORE_CONFORMANCE_H_
+#define CRONIUM_TESTS_CONTROLLER_STORE_STORE_CONFORMANCE_H_
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "controller/core/store.h"
+
+// What every Store must do. An implementation joins with
+//   INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance, testing::Values(StoreUnderTest{...}));
+namespace cronium::controller {
+
+// One empty database, gone when destroyed.
+class StoreFixture {
+ public:
+  virtual ~StoreFixture() = default;
+  // The database opened; what was opened before is closed first.
+  virtual Store& Open() = 0;
+};
+
+struct StoreUnderTest {
+  std::string name;
+  std::function<std::unique_ptr<StoreFixture>()> make;
+};
+
+class StoreConformance : public testing::TestWithParam<StoreUnderTest> {
+ protected:
+  void SetUp() override {
+    fixture_ = GetParam().make();
+    store_ = &fixture_->Open();
+  }
+  void Reopen() { store_ = &fixture_->Open(); }
+  Store& store() { return *store_; }
+
+  // Commits and expects that the commit as a whole succeeds.
+  std::vector<ChangeResult> Commit(std::vector<Change> changes);
+  // The same for one change, which is expected to succeed; its value.
+  std::string CommitOne(Change change);
+
+ private:
+  std::unique_ptr<StoreFixture> fixture_;
+  Store* store_ = nullptr;
+};
+
+}  // namespace cronium::controller
+
+#endif  // CRONIUM_TESTS_CONTROLLER_STORE_STORE_CONFORMANCE_H_
