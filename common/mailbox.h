@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <deque>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -51,9 +53,22 @@ class Mailbox {
     } else {
       while (items_.empty() && !closed_) not_empty_.Wait(&mutex_);
     }
-    std::vector<T> taken = std::exchange(items_, {});
+    std::vector<T> taken(std::make_move_iterator(items_.begin()),
+                         std::make_move_iterator(items_.end()));
+    items_.clear();
     not_full_.NotifyAll();
     return taken;
+  }
+
+  // Waits for one item; none when closed and drained. For several receivers.
+  std::optional<T> ReceiveOne() {
+    MutexLock lock(&mutex_);
+    while (items_.empty() && !closed_) not_empty_.Wait(&mutex_);
+    if (items_.empty()) return std::nullopt;
+    T item = std::move(items_.front());
+    items_.pop_front();
+    not_full_.NotifyOne();
+    return item;
   }
 
   // Nothing more goes in; what is in is still received.
@@ -73,7 +88,7 @@ class Mailbox {
   bool Push(T item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (closed_) return false;
     items_.push_back(std::move(item));
-    if (items_.size() == 1) not_empty_.NotifyOne();
+    not_empty_.NotifyOne();
     return true;
   }
 
@@ -81,7 +96,7 @@ class Mailbox {
   mutable Mutex mutex_;
   CondVar not_empty_;
   CondVar not_full_;
-  std::vector<T> items_ ABSL_GUARDED_BY(mutex_);
+  std::deque<T> items_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

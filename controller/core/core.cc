@@ -91,6 +91,14 @@ void Core::RememberRequest(const v1::Job& job) {
   if (!job.request_id().empty()) requests_[RequestKey(job)] = job;
 }
 
+std::vector<v1::Node> Core::TakeChangedNodes() {
+  std::vector<v1::Node> changed;
+  for (const std::string& name : nodes_.TakeTouched()) {
+    changed.push_back(nodes_.entries().find(name)->second.node);
+  }
+  return changed;
+}
+
 // ---- Start
 
 void Core::Load(LiveState state, const absl::flat_hash_map<std::string, uint64_t>& durable_seq,

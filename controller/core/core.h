@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
@@ -58,6 +59,9 @@ class Core {
 
   // As of the last Advance.
   const WaitReasons& wait_reasons() const { return wait_reasons_; }
+
+  // Nodes that changed since the last call.
+  std::vector<v1::Node> TakeChangedNodes();
 
   size_t queued_jobs() const { return queue_.size(); }
   size_t live_jobs() const { return jobs_.size(); }

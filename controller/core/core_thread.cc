@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/error.h"
 #include "common/log.h"
 
@@ -33,6 +34,7 @@ CoreThread::CoreThread(Core* core, const Clock* clock, CommitFunction commit, Co
 CoreThread::~CoreThread() { Stop(); }
 
 void CoreThread::Start(Output loaded) {
+  Publish();
   Release(std::move(loaded));
   thread_ = std::thread([this] { Run(); });
 }
@@ -76,7 +78,12 @@ void CoreThread::Run() {
 }
 
 void CoreThread::Publish() {
+  std::vector<v1::Node> nodes = core_->TakeChangedNodes();
   MutexLock lock(&mutex_);
+  for (v1::Node& node : nodes) {
+    const std::string name = node.name();
+    nodes_[name] = std::move(node);
+  }
   wait_reasons_ = core_->wait_reasons();
   queued_jobs_ = core_->queued_jobs();
 }
@@ -117,6 +124,25 @@ WaitReason CoreThread::WaitReasonOf(const std::string& placement_class) const {
   MutexLock lock(&mutex_);
   const auto it = wait_reasons_.find(placement_class);
   return it == wait_reasons_.end() ? WaitReason{} : it->second;
+}
+
+absl::StatusOr<v1::Node> CoreThread::FindNode(absl::string_view name) const {
+  MutexLock lock(&mutex_);
+  const auto it = nodes_.find(std::string(name));
+  if (it != nodes_.end()) return it->second;
+  return MakeError(absl::StatusCode::kNotFound, "NODE_NOT_FOUND",
+                   absl::StrCat("no node named \"", name, "\" has joined the cluster"),
+                   {{"node", name}});
+}
+
+std::vector<v1::Node> CoreThread::ListNodes(absl::string_view after_name, int limit) const {
+  std::vector<v1::Node> nodes;
+  MutexLock lock(&mutex_);
+  for (auto it = nodes_.upper_bound(std::string(after_name));
+       it != nodes_.end() && static_cast<int>(nodes.size()) < limit; ++it) {
+    nodes.push_back(it->second);
+  }
+  return nodes;
 }
 
 size_t CoreThread::queued_jobs() const {

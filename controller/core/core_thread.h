@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "common/clock.h"
@@ -64,6 +65,11 @@ class CoreThread {
   WaitReason WaitReasonOf(const std::string& placement_class) const;
   size_t queued_jobs() const;
 
+  // Nodes as the core sees them now, with what is used of them. NOT_FOUND (NODE_NOT_FOUND).
+  absl::StatusOr<v1::Node> FindNode(absl::string_view name) const;
+  // By name, those after after_name.
+  std::vector<v1::Node> ListNodes(absl::string_view after_name, int limit) const;
+
  private:
   void Run();
   void Release(Output output);
@@ -82,6 +88,7 @@ class CoreThread {
   absl::flat_hash_map<Ticket, AnswerCallback> waiting_ ABSL_GUARDED_BY(mutex_);
   WaitReasons wait_reasons_ ABSL_GUARDED_BY(mutex_);
   size_t queued_jobs_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::btree_map<std::string, v1::Node> nodes_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace cronium::controller

@@ -7,11 +7,14 @@ namespace cronium::controller {
 
 NodeEntry* NodeTable::Find(absl::string_view name) {
   const auto it = entries_.find(std::string(name));
-  return it == entries_.end() ? nullptr : &it->second;
+  if (it == entries_.end()) return nullptr;
+  touched_.insert(it->first);
+  return &it->second;
 }
 
 NodeEntry* NodeTable::Insert(absl::string_view name) {
   NodeEntry* entry = &entries_[std::string(name)];
+  touched_.insert(std::string(name));
   entry->node.set_name(std::string(name));
   return entry;
 }

@@ -3,6 +3,7 @@
 #define CRONIUM_CONTROLLER_CORE_NODE_TABLE_H_
 
 #include <string>
+#include <utility>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_set.h"
@@ -42,8 +43,12 @@ class NodeTable {
 
   const absl::btree_map<std::string, NodeEntry>& entries() const { return entries_; }
 
+  // Entries handed out for change since the last call: who shows nodes to readers takes them over.
+  absl::flat_hash_set<std::string> TakeTouched() { return std::exchange(touched_, {}); }
+
  private:
   absl::btree_map<std::string, NodeEntry> entries_;
+  absl::flat_hash_set<std::string> touched_;
 };
 
 }  // namespace cronium::controller

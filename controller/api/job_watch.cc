@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/api/job_watch.h"
+
+#include <cstdlib>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "common/error.h"
+#include "common/rpc/pull_stream.h"
+#include "controller/api/job_feed.h"
+#include "controller/api/presenter.h"
+#include "controller/core/lifecycle.h"
+
+namespace cronium::controller {
+namespace {
+
+constexpr size_t kMaxPending = 100'000;
+constexpr int kPage = 500;
+
+using WatchReactor = grpc::ServerWriteReactor<v1::WatchJobsResponse>;
+
+// Subscribes first and reads the present state then, so that no change falls between. Of several states of one job that wait for a
+// slow reader, only the newest is kept.
+class JobWatch final : public PullStream<WatchReactor, v1::WatchJobsResponse> {
+ public:
+  JobWatch(const Services& services, std::string name_space, const v1::WatchJobsRequest& request)
+      : PullStream(services.executor),
+        services_(services),
+        name_space_(std::move(name_space)),
+        job_ids_(request.job_ids().begin(), request.job_ids().end()),
+        open_(job_ids_.begin(), job_ids_.end()) {
+    subscription_ = services_.feed->Subscribe(
+        name_space_, job_ids_, [this](const v1::Job& job) { OnChange(job); });
+    Wake();
+  }
+
+ private:
+  static uint64_t Version(const v1::Job& job) {
+    return std::strtoull(job.etag().c_str(), nullptr, 10);
+  }
+
+  void OnChange(const v1::Job& job) {
+    Add(job);
+    Wake();
+  }
+
+  void Add(const v1::Job& job) {
+    MutexLock lock(&pending_mutex_);
+    const auto [it, inserted] = pending_.try_emplace(job.id(), job);
+    if (inserted) {
+      order_.push_back(job.id());
+    } else if (Version(job) > Version(it->second)) {
+      it->second = job;
+    }
+  }
+
+  // Runs in the first Pull, on the executor.
+  absl::Status LoadPresentState() {
+    if (!job_ids_.empty()) {
+      for (const std::string& id : job_ids_) {
+        absl::StatusOr<v1::Job> job = services_.store->GetJob(id);
+        if (!job.ok()) return job.status();
+        AddStored(*std::move(job));
+      }
+      return absl::OkStatus();
+    }
+    for (const v1::JobState state : {v1::JOB_STATE_RUNNING, v1::JOB_STATE_QUEUED}) {
+      JobQuery query;
+      query.name_space = name_space_;
+      query.state = state;
+      query.limit = kPage;
+      while (true) {
+        absl::StatusOr<std::vector<v1::Job>> page = services_.store->ListJobs(query);
+        if (!page.ok()) return page.status();
+        if (page->empty()) break;
+        query.before_job_id = page->back().id();
+        for (v1::Job& job : *page) AddStored(std::move(job));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  void AddStored(v1::Job job) {
+    PresentJob(services_, &job);
+    job.clear_spec();
+    Add(job);
+  }
+
+  PullResult Pull(v1::WatchJobsResponse* message) override {
+    if (!loaded_) {
+      loaded_ = true;
+      if (absl::Status status = LoadPresentState(); !status.ok()) {
+        return PullResult::Finish(ToGrpcStatus(status));
+      }
+    }
+    while (std::optional<v1::Job> job = Next()) {
+      // A change that was committed before the present state was read may come after it.
+      uint64_t& sent = sent_[job->id()];
+      if (Version(*job) <= sent) continue;
+      sent = Version(*job);
+      if (IsEnded(job->state())) {
+        open_.erase(job->id());
+        if (job_ids_.empty()) sent_.erase(job->id());
+      }
+      *message->mutable_job() = *std::move(job);
+      return PullResult::Message();
+    }
+    if (!job_ids_.empty() && open_.empty()) return PullResult::Finish(grpc::Status::OK);
+    MutexLock lock(&pending_mutex_);
+    if (pending_.size() > kMaxPending) {
+      return PullResult::Finish(ToGrpcStatus(MakeError(
+          absl::StatusCode::kResourceExhausted, "WATCH_TOO_SLOW",
+          absl::StrCat("over ", kMaxPending, " changed jobs wait for this reader; watch again"))));
+    }
+    return PullResult::Wait();
+  }
+
+  std::optional<v1::Job> Next() {
+    MutexLock lock(&pending_mutex_);
+    if (order_.empty() || pending_.size() > kMaxPending) return std::nullopt;
+    const auto it = pending_.find(order_.front());
+    v1::Job job = std::move(it->second);
+    pending_.erase(it);
+    order_.pop_front();
+    return job;
+  }
+
+  void OnStopped() override { subscription_.reset(); }
+
+  const Services& services_;
+  const std::string name_space_;
+  const std::vector<std::string> job_ids_;
+  // Of job_ids_: whose end was not sent yet.
+  absl::flat_hash_set<std::string> open_;
+  bool loaded_ = false;
+  absl::flat_hash_map<std::string, uint64_t> sent_;
+  std::unique_ptr<JobFeed::Subscription> subscription_;
+
+  Mutex pending_mutex_;
+  absl::flat_hash_map<std::string, v1::Job> pending_ ABSL_GUARDED_BY(pending_mutex_);
+  std::deque<std::string> order_ ABSL_GUARDED_BY(pending_mutex_);
+};
+
+}  // namespace
+
+WatchReactor* StartJobWatch(const Services& services, std::string name_space,
+                            const v1::WatchJobsRequest& request) {
+  return new JobWatch(services, std::move(name_space), request);
+}
+
+}  // namespace cronium::controller

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/api/variables.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "common/error.h"
+#include "common/json.h"
+#include "controller/api/page_token.h"
+#include "controller/core/proto_time.h"
+
+namespace cronium::controller {
+namespace {
+
+constexpr size_t kMaxKeyBytes = 256;
+constexpr size_t kMaxValueBytes = 1 << 20;
+constexpr int kDefaultPageSize = 100;
+
+// Submits one change and hands its own result over.
+void CommitOne(const Services& services, Change change,
+               std::function<void(absl::StatusOr<std::string>)> done) {
+  std::vector<Change> changes;
+  changes.push_back(std::move(change));
+  services.commit(std::move(changes),
+                  [done = std::move(done)](absl::StatusOr<std::vector<ChangeResult>> results) {
+                    done(results.ok() ? results->front() : results.status());
+                  });
+}
+
+}  // namespace
+
+absl::Status CheckVariableKey(const std::string& key) {
+  Violations violations;
+  if (key.empty() || key.size() > kMaxKeyBytes) {
+    violations.Add("key", absl::StrCat("has ", key.size(), " bytes; 1 to ", kMaxKeyBytes,
+                                       " are allowed"));
+  } else if (!IsUtf8(key)) {
+    violations.Add("key", "is not UTF-8");
+  } else if (std::any_of(key.begin(), key.end(), [](char c) { return absl::ascii_iscntrl(c); })) {
+    violations.Add("key", "must not hold control characters");
+  }
+  return violations.ToStatus();
+}
+
+absl::StatusOr<v1::Variable> ReadVariable(const Services& services, const std::string& name_space,
+                                          const std::string& key) {
+  if (absl::Status status = CheckVariableKey(key); !status.ok()) return status;
+  return services.store->GetVariable(name_space, key);
+}
+
+absl::StatusOr<VariablePage> ListVariables(const Services& services, const std::string& name_space,
+                                           const std::string& prefix, int page_size,
+                                           const std::string& page_token) {
+  absl::StatusOr<int> size = ResolvePageSize(page_size, kDefaultPageSize);
+  if (!size.ok()) return size.status();
+  const std::string list = absl::StrCat("variables/", name_space, "/", prefix);
+  absl::StatusOr<std::string> after = ReadPageToken(list, page_token);
+  if (!after.ok()) return after.status();
+  VariableQuery query;
+  query.name_space = name_space;
+  query.prefix = prefix;
+  query.after_key = *std::move(after);
+  query.limit = *size + 1;
+  absl::StatusOr<std::vector<v1::Variable>> variables = services.store->ListVariables(query);
+  if (!variables.ok()) return variables.status();
+  VariablePage page;
+  page.variables = *std::move(variables);
+  int64_t bytes = 0;
+  for (const v1::Variable& variable : page.variables) {
+    bytes += static_cast<int64_t>(variable.value_json().size());
+  }
+  // A page ends by number or by size; the store stops at the first that is reached.
+  const bool full = static_cast<int>(page.variables.size()) > *size;
+  if (full) page.variables.pop_back();
+  if (full || bytes >= query.max_value_bytes) {
+    page.next_page_token = MakePageToken(list, page.variables.back().key());
+  }
+  return page;
+}
+
+void WriteVariable(const Services& services, v1::Variable variable, const std::string& etag,
+                   std::function<void(absl::StatusOr<std::string>)> done) {
+  if (absl::Status status = CheckVariableKey(variable.key()); !status.ok()) return done(status);
+  Violations violations;
+  if (variable.value_json().size() > kMaxValueBytes) {
+    violations.Add("value_json", absl::StrCat("has ", variable.value_json().size(),
+                                              " bytes; at most ", kMaxValueBytes, " are allowed"));
+  } else if (absl::Status json = ValidateJson(variable.value_json()); !json.ok()) {
+    violations.Add("value_json", json.message());
+  }
+  if (!violations.empty()) return done(violations.ToStatus());
+  SetTime(services.clock->Now(), variable.mutable_update_time());
+  CommitOne(services, SetVariable{std::move(variable), etag}, std::move(done));
+}
+
+void RemoveVariable(const Services& services, const std::string& name_space,
+                    const std::string& key, const std::string& etag, Done done) {
+  if (absl::Status status = CheckVariableKey(key); !status.ok()) return done(status);
+  CommitOne(services, DeleteVariable{name_space, key, etag},
+            [done = std::move(done)](absl::StatusOr<std::string> result) {
+              done(result.status());
+            });
+}
+
+}  // namespace cronium::controller
