@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime-gateway/api/rate_limiter.h"
+
+#include <algorithm>
+
+namespace cronium::gateway {
+
+absl::Duration RateLimiter::Take(absl::string_view execution_id, int64_t now_ns) {
+  if (per_minute_ <= 0) return absl::ZeroDuration();
+  const double per_ns = per_minute_ / 60e9;
+  MutexLock lock(&mutex_);
+  auto found = by_execution_.find(execution_id);
+  if (found == by_execution_.end()) {
+    if (buckets_.size() >= max_buckets_) {
+      by_execution_.erase(buckets_.back().execution_id);
+      buckets_.pop_back();
+    }
+    buckets_.push_front({std::string(execution_id), static_cast<double>(per_minute_), now_ns});
+    found = by_execution_.emplace(execution_id, buckets_.begin()).first;
+  } else {
+    buckets_.splice(buckets_.begin(), buckets_, found->second);
+  }
+  Bucket& bucket = *found->second;
+  const double refill =
+      static_cast<double>(std::max<int64_t>(0, now_ns - bucket.filled_ns)) * per_ns;
+  bucket.tokens = std::min<double>(per_minute_, bucket.tokens + refill);
+  bucket.filled_ns = now_ns;
+  if (bucket.tokens < 1) {
+    return std::max(absl::Nanoseconds(1), absl::Nanoseconds((1 - bucket.tokens) / per_ns));
+  }
+  bucket.tokens -= 1;
+  return absl::ZeroDuration();
+}
+
+}  // namespace cronium::gateway
