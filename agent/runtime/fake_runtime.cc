@@ -107,11 +107,6 @@ void FakeRuntime::Run() {
     } else {
       call.run();
     }
-    if (have_call && failure.ok()) {
-      MutexLock lock(&engine_->mutex_);
-      done_calls_.push_back(call.text);
-      engine_->changed_.NotifyAll();
-    }
   }
 }
 
@@ -126,6 +121,10 @@ bool FakeRuntime::TakeCall(Call* call, absl::Status* failure) {
     } else if (!failures.empty()) {
       *failure = failures.front();
       failures.pop_front();
+    }
+    if (failure->ok()) {
+      begun_calls_.push_back(call->text);
+      engine_->changed_.NotifyAll();
     }
     return true;
   }
@@ -218,7 +217,7 @@ bool FakeRuntime::AwaitState(const std::string& name, std::optional<ContainerSta
 bool FakeRuntime::AwaitCall(const std::string& call) {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   MutexLock lock(&engine_->mutex_);
-  while (std::find(done_calls_.begin(), done_calls_.end(), call) == done_calls_.end()) {
+  while (std::find(begun_calls_.begin(), begun_calls_.end(), call) == begun_calls_.end()) {
     const auto left = deadline - std::chrono::steady_clock::now();
     if (left <= left.zero()) return false;
     engine_->changed_.WaitFor(&engine_->mutex_, left);
@@ -228,7 +227,7 @@ bool FakeRuntime::AwaitCall(const std::string& call) {
 
 std::vector<std::string> FakeRuntime::Calls() const {
   MutexLock lock(&engine_->mutex_);
-  return done_calls_;
+  return begun_calls_;
 }
 
 // --- ContainerRuntime

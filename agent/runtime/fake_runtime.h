@@ -75,7 +75,7 @@ class FakeRuntime : public ContainerRuntime {
   // Waits until the container is in the state (nothing: is gone). False after 30 s, which no
   // passing test waits for.
   bool AwaitState(const std::string& name, std::optional<ContainerState> state);
-  // Waits until a call like this, for example "kill exec_1 15", was carried out.
+  // Waits until a call like this, for example "kill exec_1 15", is being carried out.
   bool AwaitCall(const std::string& call);
   // "create exec_1", "start exec_1", "kill exec_1 15", "remove exec_1", ... in the order in which
   // they were carried out.
@@ -116,7 +116,7 @@ class FakeRuntime : public ContainerRuntime {
   // All guarded by the engine's mutex, so that one wait can be for either.
   std::deque<Call> calls_;
   std::deque<std::function<void()>> answers_;
-  std::vector<std::string> done_calls_;
+  std::vector<std::string> begun_calls_;
   std::set<Method> held_;
   std::map<Method, std::deque<absl::Status>> failures_;
   std::function<void(const ContainerConfig&)> on_start_;

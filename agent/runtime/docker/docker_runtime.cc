@@ -433,7 +433,8 @@ CallId DockerRuntime::Wait(const std::string& name, WaitDone done) {
 void DockerRuntime::WaitForExit(std::shared_ptr<WaitCall> wait) {
   EngineRequest request{.method = "POST",
                         .path = ContainerPath(wait->name, "/wait?condition=not-running"),
-                        .timeout = absl::ZeroDuration()};
+                        .timeout = absl::ZeroDuration(),
+                        .fresh_connection = true};
   Request(wait->call, std::move(request), [this, wait](absl::StatusOr<EngineResponse> response) {
     if (absl::IsCancelled(response.status())) {
       wait->done(response.status());

@@ -185,6 +185,7 @@ void EngineClient::StartTransfer(std::unique_ptr<Transfer> transfer) {
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME,
                      static_cast<long>(absl::ToInt64Seconds(request.stall_timeout)));
   }
+  curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, request.fresh_connection ? 1L : 0L);
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &EngineClient::OnBody);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, t);
   if (absl::string_view(request.method) == "POST") {

@@ -31,6 +31,9 @@ struct EngineRequest {
   absl::Duration timeout = absl::Seconds(30);
   // Ends the request where nothing arrives for so long. Zero: never.
   absl::Duration stall_timeout = absl::ZeroDuration();
+  // Never on a connection that was used before: curl silently sends again what fails on such a one,
+  // and the caller wants to know.
+  bool fresh_connection = false;
   // A longer answer ends the request with RESOURCE_EXHAUSTED.
   size_t max_response_bytes = 1 << 20;
   // Where set, the body of a 2xx answer goes here piece by piece instead of into
