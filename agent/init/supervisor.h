@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CRONIUM_AGENT_INIT_SUPERVISOR_H_
+#define CRONIUM_AGENT_INIT_SUPERVISOR_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "agent/init/child.h"
+#include "agent/init/drain.h"
+#include "agent/init/event_loop.h"
+#include "agent/init/lease.h"
+#include "agent/init/options.h"
+#include "agent/init/relay.h"
+#include "agent/init/status.h"
+#include "agent/init/timer.h"
+#include "agent/init/unique_fd.h"
+
+namespace cronium::agent::init {
+
+// How long killed processes may take to go (one may hang in the kernel) before the output is
+// drained without them.
+constexpr int64_t kMaxKillMs = 5'000;
+
+// One job's life, from start to exit code.
+//
+//   running --- main process ended --> killing --- nobody else left --> draining --> exit
+//      |                                  ^
+//      +-- lease ended: TERM, grace, KILL-+
+//
+// Whatever goes wrong before the job runs takes the same way, so that its message is read before
+// the FIFO that holds it is gone.
+//
+// Owned by main; single-threaded; owns all else.
+class Supervisor final : public EventLoop::Handler,
+                         public Child::Listener,
+                         public LeaseTimer::Listener,
+                         public Drain::Listener {
+ public:
+  explicit Supervisor(const Options& options) : options_(options) {}
+
+  // Runs the job to its end and returns what to exit with. Call once.
+  int Run();
+
+  void OnEvent(int fd, uint32_t events) override;
+  void OnExecSucceeded() override;
+  void OnExecFailed(const ExecReport& report) override;
+  void OnLeaseEnded() override;
+  void OnDrained(bool complete) override;
+
+ private:
+  enum class Phase { kRunning, kKilling, kDraining };
+
+  // The stages of starting. Each that can fail is false after it called FailToStart.
+  bool OpenSignals();
+  bool OpenFifos();
+  bool TakeLease();
+  void EnterWorkdir();
+  void StartRelay();
+  void StartChild();
+  // Tells the agent and the job's stderr why there will be no job.
+  bool FailToStart(std::string_view word, std::string_view text, int exit_code);
+
+  void OnSignal(int signal);
+  void ReapChildren();
+  void OnMainEnded(int wait_status);
+  void KillTheRest();
+  void StartDraining();
+
+  const Options options_;
+  EventLoop loop_;
+  StatusWriter status_;
+  UniqueFd signals_;
+  UniqueFd stdout_;
+  UniqueFd stderr_;
+  LeaseTimer lease_timer_;
+  Relay relay_;
+  Child child_;
+  Drain drain_;
+  // The stop grace while running; looks again for who is left while killing.
+  Timer timer_;
+
+  Phase phase_ = Phase::kRunning;
+  bool start_failed_ = false;
+  bool lease_taken_ = false;
+  bool lease_ended_ = false;
+  bool children_left_ = false;
+  int64_t killing_since_ns_ = 0;
+  int exit_code_ = 0;
+};
+
+}  // namespace cronium::agent::init
+
+#endif  // CRONIUM_AGENT_INIT_SUPERVISOR_H_

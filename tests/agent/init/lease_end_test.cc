@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <ctime>
+#include <filesystem>
+#include <string>
+
+#include "job_run.h"
+
+namespace cronium::agent::init {
+namespace {
+
+std::string In(int64_t ns) { return std::to_string(BootNs() + ns) + "\n"; }
+
+void WaitUntil(int64_t boottime_ns) {
+  const timespec at = {.tv_sec = boottime_ns / 1'000'000'000,
+                       .tv_nsec = boottime_ns % 1'000'000'000};
+  while (clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &at, nullptr) == EINTR) {
+  }
+}
+
+TEST(InitLease, EndsTheJobWithTermAndLetsItSayGoodbye) {
+  JobRun job;
+  job.WriteScript("#!/bin/bash\ntrap 'echo bye; exit 0' TERM\necho up\nread x <>$GO\n");
+  job.WriteLease(In(300 * kMs));
+  job.Start();
+  EXPECT_EQ(job.out().ReadAll(), "up\nbye\n");
+  job.status().ReadLine();
+  EXPECT_EQ(job.status().ReadAll(), "lease_ended\nended exit 0\ndrained\n");
+  EXPECT_EQ(job.Wait(), 137);
+}
+
+TEST(InitLease, KillsAJobThatIgnoresTermAfterTheGrace) {
+  JobRun job;
+  job.WriteScript("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1000; done\n");
+  job.WriteLease(In(200 * kMs));
+  job.Start({"--stop-grace-ms", "100"});
+  job.status().ReadLine();
+  EXPECT_EQ(job.status().ReadAll(), "lease_ended\nended signal 9\ndrained\n");
+  EXPECT_EQ(job.Wait(), 137);
+}
+
+TEST(InitLease, EndsAJobThatWasStopped) {
+  JobRun job;
+  job.WriteScript("#!/bin/sh\nkill -STOP $$\nsleep 1000\n");
+  job.WriteLease(In(200 * kMs));
+  job.Start({"--stop-grace-ms", "60000"});
+  job.status().ReadLine();
+  EXPECT_EQ(job.status().ReadAll(), "lease_ended\nended signal 15\ndrained\n");
+  EXPECT_EQ(job.Wait(), 137);
+}
+
+TEST(InitLease, ThatWasRenewedLetsTheJobRunOn) {
+  JobRun job;
+  job.WriteScript("#!/bin/sh\necho up\nread x <$GO\necho on\n");
+  const int64_t first_end = BootNs() + 300 * kMs;
+  job.WriteLease(std::to_string(first_end));
+  job.Start();
+  EXPECT_EQ(job.out().ReadLine(), "up");
+  job.WriteLease(In(kHour));
+  WaitUntil(first_end + 200 * kMs);
+  job.Go();
+  EXPECT_EQ(job.out().ReadAll(), "on\n");
+  job.status().ReadLine();
+  EXPECT_EQ(job.status().ReadAll(), "ended exit 0\ndrained\n");
+  EXPECT_EQ(job.Wait(), 0);
+}
+
+TEST(InitLease, ThatWasRenewedEndsAtItsNewTime) {
+  JobRun job;
+  job.WriteScript("#!/bin/sh\nsleep 1000\n");
+  const int64_t second_end = BootNs() + 600 * kMs;
+  job.WriteLease(In(200 * kMs));
+  job.Start();
+  job.WriteLease(std::to_string(second_end));
+  job.status().ReadLine();
+  EXPECT_EQ(job.status().ReadLine(), "lease_ended");
+  EXPECT_GE(BootNs(), second_end);
+  EXPECT_EQ(job.Wait(), 137);
+}
+
+TEST(InitLease, ThatIsGarbledOrGoneByItsEndStandsAsLastKnown) {
+  for (const char* text : {"garbage", ""}) {
+    JobRun job;
+    job.WriteScript("#!/bin/sh\nsleep 1000\n");
+    job.WriteLease(In(300 * kMs));
+    job.Start();
+    job.status().ReadLine();
+    if (*text != '\0') {
+      job.WriteLease(text);
+    } else {
+      std::filesystem::remove(job.Path("lease"));
+    }
+    EXPECT_EQ(job.status().ReadLine(), "lease_ended");
+    EXPECT_EQ(job.Wait(), 137);
+  }
+}
+
+TEST(InitLease, ThatEndsWhileDrainingGivesUpOnAReaderThatIsNotReading) {
+  JobRun job;
+  job.WriteScript("#!/bin/sh\necho unread\nexit 4\n");
+  job.WriteLease(In(500 * kMs));
+  job.Start();
+  EXPECT_EQ(job.Wait(), 4) << "the job ended by itself, and its code stands";
+  job.status().ReadLine();
+  EXPECT_EQ(job.status().ReadAll(), "ended exit 4\n");
+}
+
+TEST(InitLease, ThatEndsWhileDrainingStillWaitsForAReaderThatReads) {
+  JobRun job;
+  job.WriteScript("#!/bin/sh\nhead -c 60000 /dev/zero\n");
+  const int64_t end = BootNs() + 300 * kMs;
+  job.WriteLease(std::to_string(end));
+  job.Start();
+  job.status().ReadLine();
+  EXPECT_EQ(job.status().ReadLine(), "ended exit 0");
+  WaitUntil(end + 50 * kMs);
+  EXPECT_EQ(job.out().ReadAll().size(), 60000);
+  EXPECT_EQ(job.status().ReadAll(), "drained\n");
+  EXPECT_EQ(job.Wait(), 0);
+}
+
+}  // namespace
+}  // namespace cronium::agent::init
