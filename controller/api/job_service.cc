@@ -137,14 +137,11 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(grpc::CallbackServerContext* 
     absl::StatusOr<std::string> before = ReadPageToken(list, request->page_token());
     if (!before.ok()) return before.status();
     query.before_job_id = *std::move(before);
-    // One more tells whether there is another page.
-    query.limit = *page_size + 1;
-    absl::StatusOr<std::vector<v1::Job>> jobs = services_.store->ListJobs(query);
-    if (!jobs.ok()) return jobs.status();
-    const bool more = static_cast<int>(jobs->size()) > *page_size;
-    if (more) jobs->pop_back();
-    if (more) response->set_next_page_token(MakePageToken(list, jobs->back().id()));
-    for (v1::Job& job : *jobs) {
+    query.limit = *page_size;
+    absl::StatusOr<Page<v1::Job>> page = services_.store->ListJobs(query);
+    if (!page.ok()) return page.status();
+    if (page->more) response->set_next_page_token(MakePageToken(list, page->items.back().id()));
+    for (v1::Job& job : page->items) {
       PresentJob(services_, &job);
       // A page of scripts would be large; GetJob has them.
       job.mutable_spec()->mutable_container()->mutable_script()->clear_content();
@@ -168,7 +165,7 @@ grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(grpc::CallbackServerContext*
     absl::StatusOr<v1::Job> job = FindJob(services_, caller, request->job_id());
     if (!job.ok()) return done(job.status());
     services_.core->Post(
-        CancelJob{request->job_id(), request->reason()},
+        cronium::controller::CancelJob{request->job_id(), request->reason()},
         [this, request, response, done](absl::StatusOr<v1::Job> answer) {
           // Not live means ended: what is stored is the answer.
           if (absl::IsNotFound(answer.status())) answer = services_.store->GetJob(request->job_id());

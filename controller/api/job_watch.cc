@@ -21,7 +21,7 @@ namespace cronium::controller {
 namespace {
 
 constexpr size_t kMaxPending = 100'000;
-constexpr int kPage = 500;
+constexpr int kPageSize = 500;
 
 using WatchReactor = grpc::ServerWriteReactor<v1::WatchJobsResponse>;
 
@@ -74,13 +74,13 @@ class JobWatch final : public PullStream<WatchReactor, v1::WatchJobsResponse> {
       JobQuery query;
       query.name_space = name_space_;
       query.state = state;
-      query.limit = kPage;
+      query.limit = kPageSize;
       while (true) {
-        absl::StatusOr<std::vector<v1::Job>> page = services_.store->ListJobs(query);
+        absl::StatusOr<Page<v1::Job>> page = services_.store->ListJobs(query);
         if (!page.ok()) return page.status();
-        if (page->empty()) break;
-        query.before_job_id = page->back().id();
-        for (v1::Job& job : *page) AddStored(std::move(job));
+        if (page->more) query.before_job_id = page->items.back().id();
+        for (v1::Job& job : page->items) AddStored(std::move(job));
+        if (!page->more) break;
       }
     }
     return absl::OkStatus();

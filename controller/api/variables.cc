@@ -62,21 +62,12 @@ absl::StatusOr<VariablePage> ListVariables(const Services& services, const std::
   query.name_space = name_space;
   query.prefix = prefix;
   query.after_key = *std::move(after);
-  query.limit = *size + 1;
-  absl::StatusOr<std::vector<v1::Variable>> variables = services.store->ListVariables(query);
-  if (!variables.ok()) return variables.status();
+  query.limit = *size;
+  absl::StatusOr<Page<v1::Variable>> stored = services.store->ListVariables(query);
+  if (!stored.ok()) return stored.status();
   VariablePage page;
-  page.variables = *std::move(variables);
-  int64_t bytes = 0;
-  for (const v1::Variable& variable : page.variables) {
-    bytes += static_cast<int64_t>(variable.value_json().size());
-  }
-  // A page ends by number or by size; the store stops at the first that is reached.
-  const bool full = static_cast<int>(page.variables.size()) > *size;
-  if (full) page.variables.pop_back();
-  if (full || bytes >= query.max_value_bytes) {
-    page.next_page_token = MakePageToken(list, page.variables.back().key());
-  }
+  page.variables = std::move(stored->items);
+  if (stored->more) page.next_page_token = MakePageToken(list, page.variables.back().key());
   return page;
 }
 

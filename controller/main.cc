@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// cronium-controller: sets up and serves a cluster's controller.
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/config/config.h"
+#include "common/fault.h"
+#include "common/log.h"
+#include "common/rpc/credentials.h"
+#include "common/rpc/grpc_log.h"
+#include "common/shutdown.h"
+#include "controller/process/certificates.h"
+#include "controller/process/controller.h"
+#include "controller/process/init.h"
+
+namespace cronium::controller {
+namespace {
+
+constexpr char kUsage[] =
+    "Usage: cronium-controller COMMAND [options]\n"
+    "\n"
+    "  init                     set up a data folder: certificates, database, admin token\n"
+    "  issue-node-certificate   make the certificate that a host's agent and gateway use\n"
+    "  serve                    run the controller\n"
+    "\n"
+    "`cronium-controller COMMAND --help` lists the options.\n";
+
+constexpr char kDefaultDataDir[] = "/var/lib/cronium/controller";
+
+int Fail(const absl::Status& status) {
+  std::cerr << "cronium-controller: " << status.message() << "\n";
+  return 1;
+}
+
+int RunInit(int argc, char** argv) {
+  CLI::App app("Sets up a data folder: CA, certificate, database, admin token",
+               "cronium-controller init");
+  DataDir data{kDefaultDataDir};
+  InitOptions options{"cronium", {}};
+  app.add_option("--data-dir", data.path, "Folder to set up")->capture_default_str();
+  app.add_option("--cluster,--cluster-name", options.cluster, "Name of the cluster")
+      ->capture_default_str();
+  app.add_option("--host", options.hosts,
+                 "Name or address that agents and clients reach this host by; may be repeated");
+  const int status = ParseConfig(&app, argc, argv, [] { return std::string(); });
+  if (status >= 0) return status;
+  if (absl::Status made = Init(data, options, absl::Now()); !made.ok()) return Fail(made);
+  std::cout << "Cluster " << options.cluster << " is set up in " << data.path << ".\n"
+            << "  CA certificate (give it to clients and nodes): " << data.ca_certificate() << "\n"
+            << "  Admin token (keep it secret):                  " << data.admin_token() << "\n"
+            << "Next: cronium-controller serve --data-dir " << data.path << "\n"
+            << "      cronium-controller issue-node-certificate --data-dir " << data.path
+            << " --node NAME --out DIR\n";
+  return 0;
+}
+
+int RunIssueNodeCertificate(int argc, char** argv) {
+  CLI::App app("Makes the certificate that a host's agent and gateway use",
+               "cronium-controller issue-node-certificate");
+  DataDir data{kDefaultDataDir};
+  std::string node;
+  std::string out;
+  app.add_option("--data-dir", data.path, "The controller's data folder")->capture_default_str();
+  app.add_option("--node", node, "Name of the node")->required();
+  app.add_option("--out", out, "Folder to write ca.crt, node.crt and node.key to")->required();
+  const int status = ParseConfig(&app, argc, argv, [] { return std::string(); });
+  if (status >= 0) return status;
+  if (absl::Status issued = IssueNodeCertificate(data, node, out, absl::Now()); !issued.ok()) {
+    return Fail(issued);
+  }
+  std::cout << "Wrote ca.crt, node.crt and node.key for node " << node << " to " << out << ".\n"
+            << "Copy them to the host; node.key is secret.\n";
+  return 0;
+}
+
+struct ServeFlags {
+  std::string data_dir = kDefaultDataDir;
+  std::string listen = "127.0.0.1:7443";
+  bool dev = false;
+  int heartbeat_ms = 2000;
+  int64_t max_live_jobs = 200'000;
+  int stop_grace_ms = 2000;
+  std::string log_level = "info";
+};
+
+std::string CheckServeFlags(const ServeFlags& flags) {
+  if (flags.dev && !IsLoopbackAddress(flags.listen)) {
+    return absl::StrCat("--dev: serves clear text without credentials, so --listen must be on the "
+                        "loopback (127.0.0.1:PORT), not ",
+                        flags.listen);
+  }
+  if (flags.listen.find(':') == std::string::npos) {
+    return absl::StrCat("--listen: \"", flags.listen, "\" is not HOST:PORT");
+  }
+  return std::string(SetLogLevel(flags.log_level).message());
+}
+
+int RunServe(int argc, char** argv) {
+  CLI::App app("Runs the controller", "cronium-controller serve");
+  ServeFlags flags;
+  app.add_option("--data-dir", flags.data_dir, "The folder that init set up")
+      ->capture_default_str();
+  app.add_option("--listen", flags.listen,
+                 "HOST:PORT for clients, agents and gateways; port 0 takes a free one")
+      ->capture_default_str();
+  app.add_flag("--dev", flags.dev,
+               "Clear text, no tokens and no certificates, on the loopback only: for trying out");
+  app.add_option("--heartbeat-ms", flags.heartbeat_ms, "How often agents send a heartbeat")
+      ->check(CLI::Range(100, 60'000))
+      ->capture_default_str();
+  app.add_option("--max-live-jobs", flags.max_live_jobs,
+                 "Queued and running jobs at one time; past it CreateJob answers QUEUE_FULL")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--stop-grace-ms", flags.stop_grace_ms,
+                 "How long calls under way may take once the controller stops")
+      ->check(CLI::Range(0, 600'000))
+      ->capture_default_str();
+  app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
+      ->capture_default_str();
+  ApplyConfigRules(&app, "controller");
+  const int status = ParseConfig(&app, argc, argv, [&] { return CheckServeFlags(flags); });
+  if (status >= 0) return status;
+
+  BlockShutdownSignals();
+  if (absl::Status armed = ArmFaultsFromEnvironment(); !armed.ok()) return Fail(armed);
+  RouteGrpcLog();
+  ControllerOptions options;
+  options.data.path = flags.data_dir;
+  options.listen = flags.listen;
+  options.dev = flags.dev;
+  options.core.heartbeat_period = absl::Milliseconds(flags.heartbeat_ms);
+  options.core.max_live_jobs = flags.max_live_jobs;
+  options.core.skip_log_barrier = FaultOn("controller.skip_log_barrier");
+  absl::StatusOr<std::unique_ptr<Controller>> controller = Controller::Start(options);
+  if (!controller.ok()) return Fail(controller.status());
+  LogInfo("controller serves", {{"listen", flags.listen},
+                                {"port", (*controller)->port()},
+                                {"data_dir", flags.data_dir},
+                                {"dev", flags.dev}});
+  const int signal = WaitForShutdownSignal();
+  LogInfo("controller stops", {{"signal", signal}});
+  (*controller)->Stop(absl::Milliseconds(flags.stop_grace_ms));
+  LogInfo("controller stopped");
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  const std::string command = argc > 1 ? argv[1] : "";
+  if (command == "init") return RunInit(argc - 1, argv + 1);
+  if (command == "issue-node-certificate") return RunIssueNodeCertificate(argc - 1, argv + 1);
+  if (command == "serve") return RunServe(argc - 1, argv + 1);
+  const bool help = command == "--help" || command == "-h" || command == "help";
+  (help ? std::cout : std::cerr) << kUsage;
+  return help ? 0 : 2;
+}
+
+}  // namespace
+}  // namespace cronium::controller
+
+int main(int argc, char** argv) { return cronium::controller::Main(argc, argv); }

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/process/controller.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "common/clock.h"
+#include "common/executor.h"
+#include "common/file.h"
+#include "common/ids.h"
+#include "common/log.h"
+#include "common/pki/pki.h"
+#include "controller/api/job_feed.h"
+#include "controller/api/presenter.h"
+#include "controller/api/server.h"
+#include "controller/api/session_hub.h"
+#include "controller/auth/authenticator.h"
+#include "controller/core/core_thread.h"
+#include "controller/core/lifecycle.h"
+#include "controller/logs/log_store.h"
+#include "controller/store/commit_queue.h"
+#include "controller/store/sqlite/sqlite_store.h"
+
+namespace cronium::controller {
+namespace {
+
+constexpr int kExecutorThreads = 2;
+constexpr absl::Duration kFlushTimeout = absl::Seconds(10);
+
+// Spreads the core's durable outputs to who must know.
+class Effects : public CoreEffects {
+ public:
+  Effects(LiveExecutions* live, JobFeed* feed, SessionHub* hub, LogStore* logs)
+      : live_(live), feed_(feed), hub_(hub), logs_(logs) {}
+
+  void OnExecution(const ExecutionChange& change) override {
+    live_->Update(change);
+    if (IsEnded(change.execution.state())) {
+      logs_->Finish(LogKeyOf(change.execution), change.execution.log().uncertain());
+    }
+  }
+  void OnJob(const v1::Job& job) override { feed_->Publish(job); }
+  void OnSend(const Send& send) override { hub_->Deliver(send); }
+  void OnEndSession(const EndSession& end) override {
+    LogWarning("a session was superseded",
+               {{"connection", end.connection}, {"reason", end.reason.message()}});
+    hub_->End(end);
+  }
+
+ private:
+  LiveExecutions* const live_;
+  JobFeed* const feed_;
+  SessionHub* const hub_;
+  LogStore* const logs_;
+};
+
+class ControllerImpl : public Controller {
+ public:
+  ~ControllerImpl() override { Stop(absl::ZeroDuration()); }
+
+  absl::Status Open(const ControllerOptions& options) {
+    for (absl::Status status :
+         {OpenStores(options.data), OpenAuth(options), StartCore(options.core)}) {
+      if (!status.ok()) return status;
+    }
+    ServerOptions server;
+    server.listen = options.listen;
+    server.dev = options.dev;
+    server.tls = {options.data.ca_certificate(), options.data.certificate(), options.data.key()};
+    absl::StatusOr<std::unique_ptr<Server>> started = Server::Start(server, MakeServices());
+    if (!started.ok()) return started.status();
+    server_ = *std::move(started);
+    server_->SetServing(true);
+    return absl::OkStatus();
+  }
+
+  int port() const override { return server_->port(); }
+
+  void Stop(absl::Duration grace) override {
+    // From the outside in: no new calls, then the core, then what the core writes to.
+    if (server_ != nullptr) server_->Shutdown(grace);
+    if (executor_ != nullptr) executor_->Stop();
+    if (core_thread_ != nullptr) core_thread_->Stop();
+    if (logs_ != nullptr) logs_->Shutdown(kFlushTimeout);
+    if (commits_ != nullptr) commits_->Shutdown(kFlushTimeout);
+    server_.reset();
+  }
+
+ private:
+  absl::Status OpenStores(const DataDir& data) {
+    if (absl::Status status = MakeDirectories(data.path, 0700); !status.ok()) return status;
+    absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open({data.database()});
+    if (!store.ok()) return store.status();
+    store_ = *std::move(store);
+    LogStoreOptions options;
+    options.dir = data.logs();
+    absl::StatusOr<std::unique_ptr<LogStore>> logs = LogStore::Open(options);
+    if (!logs.ok()) return logs.status();
+    logs_ = *std::move(logs);
+    commits_ = std::make_unique<CommitQueue>(store_.get());
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenAuth(const ControllerOptions& options) {
+    std::string cluster = "dev";
+    absl::StatusOr<std::string> token_key = ReadFile(options.data.token_key());
+    if (options.dev && !token_key.ok()) token_key = TokenSigner::GenerateKeyPem();
+    if (!token_key.ok()) return NotSetUp(token_key.status());
+    if (!options.dev) {
+      absl::StatusOr<std::string> ca = ReadFile(options.data.ca_certificate());
+      if (!ca.ok()) return NotSetUp(ca.status());
+      absl::StatusOr<std::string> name = ClusterOfCa(*ca);
+      if (!name.ok()) return name.status();
+      cluster = *std::move(name);
+    }
+    absl::StatusOr<std::unique_ptr<ExecutionTokens>> tokens = ExecutionTokens::Create(*token_key);
+    if (!tokens.ok()) return tokens.status();
+    tokens_ = *std::move(tokens);
+    absl::StatusOr<AccessTable> access = AccessTable::Build(ServiceNames());
+    if (!access.ok()) return access.status();
+    authenticator_.emplace(*std::move(access), cluster, options.dev, store_.get(), tokens_.get(),
+                           &live_);
+    hub_ = std::make_unique<SessionHub>(tokens_.get());
+    return absl::OkStatus();
+  }
+
+  static absl::Status NotSetUp(const absl::Status& status) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        status.message(), "; run `cronium-controller init` first, or use --dev on the loopback"));
+  }
+
+  absl::Status StartCore(const CoreOptions& options) {
+    absl::StatusOr<LiveState> state = store_->LoadLiveState();
+    if (!state.ok()) return state.status();
+    absl::flat_hash_map<std::string, uint64_t> durable;
+    for (const v1::Execution& execution : state->executions) {
+      absl::StatusOr<LogState> log = logs_->Summary(LogKeyOf(execution));
+      if (!log.ok()) return log.status();
+      durable[execution.id()] = log->durable_seq;
+    }
+    LogInfo("state loaded", {{"jobs", state->jobs.size()},
+                             {"executions", state->executions.size()},
+                             {"nodes", state->nodes.size()}});
+    core_ = std::make_unique<Core>(options, &ids_);
+    Output loaded;
+    core_->Load(*std::move(state), durable, clock_.Now(), &loaded);
+    effects_ = std::make_unique<Effects>(&live_, &feed_, hub_.get(), logs_.get());
+    core_thread_ = std::make_unique<CoreThread>(core_.get(), &clock_, Commit(), effects_.get());
+    core_thread_->Start(std::move(loaded));
+    executor_ = std::make_unique<Executor>(kExecutorThreads);
+    return absl::OkStatus();
+  }
+
+  CommitFunction Commit() {
+    return [this](std::vector<Change> changes, CommitQueue::Done done) {
+      commits_->Submit(std::move(changes), std::move(done));
+    };
+  }
+
+  Services MakeServices() {
+    Services services;
+    services.clock = &clock_;
+    services.ids = &ids_;
+    services.store = store_.get();
+    services.logs = logs_.get();
+    services.core = core_thread_.get();
+    services.commit = Commit();
+    services.authenticator = &*authenticator_;
+    services.tokens = tokens_.get();
+    services.live = &live_;
+    services.feed = &feed_;
+    services.hub = hub_.get();
+    services.executor = executor_.get();
+    return services;
+  }
+
+  // In the order of their dependence: what is below uses what is above.
+  RealClock clock_;
+  RandomIdSource ids_;
+  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<LogStore> logs_;
+  LiveExecutions live_;
+  JobFeed feed_;
+  std::unique_ptr<ExecutionTokens> tokens_;
+  std::optional<Authenticator> authenticator_;
+  std::unique_ptr<SessionHub> hub_;
+  std::unique_ptr<Effects> effects_;
+  std::unique_ptr<Core> core_;
+  std::unique_ptr<CommitQueue> commits_;
+  std::unique_ptr<CoreThread> core_thread_;
+  std::unique_ptr<Executor> executor_;
+  std::unique_ptr<Server> server_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(const ControllerOptions& options) {
+  auto controller = std::make_unique<ControllerImpl>();
+  if (absl::Status status = controller->Open(options); !status.ok()) return status;
+  return controller;
+}
+
+}  // namespace cronium::controller

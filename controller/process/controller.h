@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CRONIUM_CONTROLLER_PROCESS_CONTROLLER_H_
+#define CRONIUM_CONTROLLER_PROCESS_CONTROLLER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "controller/core/core.h"
+#include "controller/process/data_dir.h"
+
+namespace cronium::controller {
+
+struct ControllerOptions {
+  DataDir data;
+  std::string listen;
+  // Clear text and no credentials, on the loopback only.
+  bool dev = false;
+  CoreOptions core;
+};
+
+// A whole controller in one process, from store to server. Threads: the core's, the store's writer, the log store's writer, the
+// executor's two, and gRPC's. See README.md for who owns what.
+class Controller {
+ public:
+  // Recovers from the data folder and serves.
+  static absl::StatusOr<std::unique_ptr<Controller>> Start(const ControllerOptions& options);
+  virtual ~Controller() = default;
+
+  virtual int port() const = 0;
+  // Drains and stops everything; what was accepted is durable. Idempotent.
+  virtual void Stop(absl::Duration grace) = 0;
+};
+
+}  // namespace cronium::controller
+
+#endif  // CRONIUM_CONTROLLER_PROCESS_CONTROLLER_H_
