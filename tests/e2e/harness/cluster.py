@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole cluster on this machine: a controller, and nodes with an agent and a gateway each, over TLS."""
+
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+from harness import engine, settings
+from harness.api import Api
+from harness.cli import Cli
+from harness.grpcurl import Grpcurl
+from harness.network import Network
+from harness.process import Process
+from harness.protos import node_pb2
+from harness.waiting import seconds, wait_for
+
+_PORT = 7443
+
+
+class Node:
+    """A host: its agent, its gateway, its folder."""
+
+    def __init__(self, cluster, name, agent_faults="", agent_flags=()):
+        self.name = name
+        self.host = cluster.network.add_host(name)
+        self.folder = cluster.folder / name
+        certificates = self.folder / "tls"
+        cluster.controller_command("issue-node-certificate", "--node", name, "--out", str(certificates))
+        self.certificate, self.key = certificates / "node.crt", certificates / "node.key"
+        api = self.folder / "api"
+        for folder in (api, self.folder / "agent"):
+            folder.mkdir(parents=True)
+        common = ["--controller", cluster.address, "--ca", str(certificates / "ca.crt"),
+                  "--certificate", str(self.certificate), "--key", str(self.key)]
+        self.gateway = Process(
+            f"gateway of {name}",
+            [settings.program("cronium-runtime-gateway"), *common, "--socket-dir", str(api)],
+            cluster.logs / f"{name}-gateway.log", self.host)
+        self.agent = Process(
+            f"agent of {name}",
+            [settings.program("cronium-agent"), *common, "--state-dir", str(self.folder / "agent"),
+             "--gateway-dir", str(api), "--inject-dir", str(settings.PREFIX / "lib/cronium/inject"), *agent_flags],
+            cluster.logs / f"{name}-agent.log", self.host, agent_faults)
+
+    @property
+    def processes(self):
+        return [self.agent, self.gateway]
+
+    def start(self):
+        self.gateway.start()
+        self.agent.start()
+
+
+class Cluster:
+    """Started by its constructor; `close` ends and removes everything, and says what did not end cleanly."""
+
+    _made = 0
+
+    def __init__(self, logs, nodes=1, controller_faults="", agent_faults="", agent_flags=(), controller_flags=()):
+        self.name = f"{settings.RUN}-{Cluster._made}"
+        Cluster._made += 1
+        self.logs = logs
+        logs.mkdir(parents=True, exist_ok=True)
+        # Short: a socket's path has at most 107 bytes.
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.name}-"))
+        self.network = None
+        self.nodes = []
+        self.api = None
+        self.controller = None
+        try:
+            self.network = Network()
+            self._make_controller(controller_faults, controller_flags)
+            for number in range(1, nodes + 1):
+                self.add_node(f"node-{number}", agent_faults=agent_faults, agent_flags=agent_flags)
+            self.wait_ready()
+        except BaseException:
+            self._remove()
+            raise
+
+    def _make_controller(self, faults, flags):
+        self.address = f"{self.network.address}:{_PORT}"
+        self.data = self.folder / "controller"
+        self.controller_command("init", "--cluster-name", self.name, "--host", self.network.address)
+        self.ca = self.data / "ca.crt"
+        self.token_file = self.data / "admin.token"
+        self.token = self.token_file.read_text().strip()
+        self.controller = Process(
+            "controller", [settings.program("cronium-controller"), "serve", "--data-dir", str(self.data),
+                           "--listen", self.address, *flags], self.logs / "controller.log", faults=faults)
+        self.api = Api(self.address, self.ca, self.token)
+        self.cli = Cli(self.address, self.ca, self.token_file)
+        self.grpcurl = Grpcurl(self.address, self.ca, self.token)
+        self.start_controller()
+
+    def controller_command(self, command, *args):
+        """Runs `cronium-controller init` and the like."""
+        done = subprocess.run([settings.program("cronium-controller"), command, "--data-dir", str(self.data), *args],
+                              capture_output=True, text=True, env=settings.environment(), timeout=seconds(30))
+        assert done.returncode == 0, f"cronium-controller {command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def start_controller(self):
+        self.controller.start()
+        wait_for("the controller to answer", self._controller_answers)
+
+    def _controller_answers(self):
+        assert self.controller.alive, f"the controller ended with {self.controller.exit_code}"
+        return self.api.answers()
+
+    def add_node(self, name, **options):
+        node = Node(self, name, **options)
+        self.nodes.append(node)
+        node.start()
+        return node
+
+    def wait_ready(self):
+        for node in self.nodes:
+            self.wait_node_state(node, node_pb2.NODE_STATE_READY)
+
+    def wait_node_state(self, node, state, deadline=30):
+        def check():
+            for process in node.processes:
+                assert process.alive, f"the {process.name} ended with {process.exit_code}"
+            return any(n.name == node.name and n.state == state for n in self.api.list_nodes())
+        wait_for(f"{node.name} to be {node_pb2.NodeState.Name(state)}", check, deadline)
+
+    def wait_node_away(self, node, deadline=30):
+        """Waits until the controller has seen that the agent, which was ended, is gone."""
+        wait_for(f"{node.name} to be away",
+                 lambda: self.api.node(node.name).state == node_pb2.NODE_STATE_UNREACHABLE, deadline)
+
+    @property
+    def processes(self):
+        # Those that use the controller first.
+        found = [process for node in self.nodes for process in node.processes]
+        return found + ([self.controller] if self.controller else [])
+
+    @property
+    def database(self):
+        [path] = self.data.glob("*.db")
+        return path
+
+    def containers_of(self, job_id):
+        return [c for e in self.api.executions(job_id) for c in engine.containers_of_execution(e.id)]
+
+    def wait_container_gone(self, job_id):
+        wait_for(f"the container of {job_id} to be gone", lambda: not self.containers_of(job_id))
+
+    def log_tails(self, lines=40):
+        return [(process.name, str(process.log), "\n".join(process.log_text().splitlines()[-lines:]))
+                for process in self.processes]
+
+    def close(self):
+        """SIGTERM must end every process cleanly; a sanitizer must have nothing to say."""
+        wrong = []
+        for process in self.processes:
+            if process.alive:
+                try:
+                    code = process.stop()
+                    if code != 0:
+                        wrong.append(f"the {process.name} exited with {code} after SIGTERM")
+                except AssertionError as error:
+                    wrong.append(str(error))
+            wrong += [f"the {process.name} reported {report}" for report in process.sanitizer_reports()]
+        self._remove()
+        assert not wrong, "\n".join(wrong)
+
+    def _remove(self):
+        for process in self.processes:
+            process.kill()
+        if self.api:
+            self.api.close()
+        engine.remove_containers_of_cluster(self.name)
+        if self.network:
+            self.network.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
