@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the manager does to find its bearings: at its start, and with an engine that comes and goes.
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "agent/execution/manager.h"
+#include "common/log.h"
+
+namespace cronium::agent {
+namespace {
+
+constexpr int64_t kListRetryNs = 1'000'000'000;
+constexpr int64_t kLeftoversRetryNs = 10'000'000'000;
+
+}  // namespace
+
+void ExecutionManager::Recover(JournalContent content) {
+  const bool rebooted = !content.boot_id.empty() && content.boot_id != options_.boot_id;
+  if (content.boot_id != options_.boot_id) changes_.push_back(SetBootId{options_.boot_id});
+  contact_ns_ = journalled_contact_ns_ = rebooted ? 0 : content.lease_contact_ns;
+  last_report_seq_ = content.last_report_seq;
+  unacknowledged_ = {content.reports.begin(), content.reports.end()};
+  if (!content.executions.empty()) {
+    LogInfo("executions from before", {{"held", content.executions.size()},
+                                       {"unacknowledged_reports", unacknowledged_.size()},
+                                       {"rebooted", rebooted}});
+  }
+  for (JournaledExecution& execution : content.executions) {
+    AddJournalled(std::move(execution), rebooted);
+  }
+  PingEngine();
+  ListContainers();
+}
+
+void ExecutionManager::AddJournalled(JournaledExecution execution, bool rebooted) {
+  const std::string id = execution.assignment.execution_id();
+  auto added = std::make_unique<Entry>(std::move(execution.assignment), execution.record,
+                                       next_incarnation_++);
+  Entry* entry = added.get();
+  entries_[id] = std::move(added);
+  entry->journalled = true;
+  // The file is what cronium-init goes by.
+  const std::optional<int64_t> lease_end = run_folders_.ReadLease(id);
+  entry->has_run_folder = lease_end.has_value();
+  entry->lease_end_ns = lease_end.value_or(LeaseEnd(entry->assignment));
+  entry->machine.SetLeaseEnd(entry->lease_end_ns);
+  bool end_reported = false;
+  for (const v1::ExecutionReport& report : unacknowledged_) {
+    if (report.execution_id() != id || !report.has_end()) continue;
+    entry->end_report_seq = report.report_seq();
+    end_reported = true;
+  }
+  if (entry->machine.alive() && !rebooted) {
+    // Listed() goes on with it; until then its times count, if it was never begun.
+    Apply(entry, entry->machine.OnTime(Now()));
+    return;
+  }
+
+  const absl::Status opened = capture_->OpenSpoolOnly(id);
+  if (!opened.ok() && !absl::IsNotFound(opened)) {
+    LogWarning("the rest of a log is lost", {{"execution", id}, {"error", opened}});
+  }
+  if (entry->machine.alive()) {
+    const absl::StatusOr<LogState> log = capture_->State(id);
+    Apply(entry, entry->machine.LoseToReboot(log.ok() ? log->last_seq : 0, Now()));
+    return;
+  }
+  // Here only to begin to watch its log.
+  Apply(entry, end_reported ? Effects{} : entry->machine.OnEndAcknowledged(Now()));
+}
+
+void ExecutionManager::ListContainers() {
+  list_pending_ = true;
+  runtime_->ListOurs(NodeLabels(options_.settings),
+                     [this](absl::StatusOr<std::vector<ContainerInfo>> containers) {
+                       PostUrgent([this, containers = std::move(containers)]() mutable {
+                         Listed(std::move(containers));
+                       });
+                     });
+}
+
+void ExecutionManager::Listed(absl::StatusOr<std::vector<ContainerInfo>> containers) {
+  list_pending_ = false;
+  if (!containers.ok()) {
+    // No list is not an empty list.
+    health_.OnCallFailed(containers.status(), Now());
+    list_retry_ns_ = Now() + kListRetryNs;
+    return;
+  }
+  listed_ = true;
+  for (const ContainerInfo& container : *containers) leftovers_[container.name] = container.state;
+  std::vector<std::string> ids;
+  for (const auto& [id, entry] : entries_) ids.push_back(id);
+  for (const std::string& id : ids) {
+    std::optional<ContainerState> found;
+    const auto it = leftovers_.find(id);
+    if (it != leftovers_.end()) {
+      found = it->second;
+      leftovers_.erase(it);
+    }
+    Entry* entry = Find(id);
+    Apply(entry, entry->machine.Recover(found, Now()));
+  }
+  DropLeftovers();
+}
+
+void ExecutionManager::DropLeftovers() {
+  if (!listed_ || !welcomed_once_) return;
+  DropStrayFiles();
+  leftovers_retry_ns_ = Now() + kLeftoversRetryNs;
+  for (const auto& [name, state] : leftovers_) {
+    LogInfo("removing a container that nobody wants", {{"container", name}});
+    runtime_->Remove(name, /*force=*/true, [this, name = name](const absl::Status& status) {
+      PostUrgent([this, name, status] {
+        if (status.ok()) {
+          leftovers_.erase(name);
+        } else {
+          LogWarning("cannot remove a container", {{"container", name}, {"error", status}});
+        }
+      });
+    });
+  }
+}
+
+// Of executions that were forgotten just before the agent ended.
+void ExecutionManager::DropStrayFiles() {
+  if (std::exchange(stray_files_dropped_, true)) return;
+  for (const auto& ids : {run_folders_.List(), capture_->ListSpooled()}) {
+    if (!ids.ok()) {
+      LogWarning("cannot look for leftovers", {{"error", ids.status()}});
+      continue;
+    }
+    for (const std::string& id : *ids) {
+      if (Find(id) == nullptr) DropFiles(id);
+    }
+  }
+}
+
+void ExecutionManager::PingEngine() {
+  health_.PingSent();
+  runtime_->Ping([this](absl::StatusOr<EngineInfo> answer) {
+    PostUrgent([this, answer = std::move(answer)] {
+      if (!health_.OnPing(answer, Now(), clock_->Now())) return;
+      const v1::NodeCondition& condition = health_.condition();
+      if (condition.ok()) {
+        LogInfo("container engine answers",
+                {{"engine", health_.engine().name}, {"version", health_.engine().version}});
+      } else {
+        LogWarning("container engine does not answer",
+                   {{"reason", condition.reason()}, {"detail", condition.message()}});
+      }
+      SendConditions();
+    });
+  });
+}
+
+}  // namespace cronium::agent
