@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is wrong with a request is said at once, by the name of the field."""
 
+import subprocess
+
 import grpc
 import pytest
 
+from harness import settings
 from harness.api import refused, spec
 from harness.protos import job_pb2, job_service_pb2
 from harness.testing import assert_ended
@@ -68,7 +71,8 @@ def test_a_refused_job_leaves_nothing(api):
 
 @pytest.mark.parametrize("request_fields, field", [
     ({"page_size": -1}, "page_size"), ({"page_size": 1001}, "page_size"), ({"page_token": "nonsense"}, "page_token"),
-    ({"filter": "colour=red"}, "filter"), ({"filter": "state=ASLEEP"}, "filter"), ({"namespace": "Not a name"}, "namespace"),
+    ({"filter": "colour=red"}, "filter"), ({"filter": "state=ASLEEP"}, "filter"),
+    ({"namespace": "Not a name"}, "namespace"),
 ])
 def test_a_wrong_list_request_names_its_field(api, request_fields, field):
     with refused() as failure:
@@ -146,10 +150,7 @@ def test_a_wrong_flag_of_run_is_named(cluster, args, words):
     ("cronium-agent", ["--no-such-flag"]),
     ("cronium-runtime-gateway", ["--no-such-flag"]),
 ])
-def test_an_unknown_flag_of_a_server_is_named(cluster, name, args):
-    import subprocess
-
-    from harness import settings
+def test_an_unknown_flag_of_a_server_is_named(name, args):
     done = subprocess.run([settings.program(name), *args], capture_output=True, text=True, env=settings.environment())
 
     assert done.returncode != 0

@@ -77,7 +77,9 @@ def test_lists_are_for_people_and_for_programs(cli):
     assert len(cli.json("jobs", "list", "--label", label, "--limit", "2")["jobs"]) == 2
     assert cli.json("jobs", "list", "--label", label, "--state", "failed").get("jobs", []) == []
     table = cli.output("jobs", "list", "--label", label).splitlines()
-    assert len(table) == 4 and all(job_id in line and "SUCCEEDED" in line for job_id, line in zip(ids[::-1], table[1:]))
+    assert len(table) == 4
+    for job_id, line in zip(ids[::-1], table[1:]):
+        assert job_id in line and "SUCCEEDED" in line
     [node] = cli.json("nodes", "list")["nodes"]
     assert (node["name"], node["state"]) == ("node-1", "NODE_STATE_READY")
     assert "READY" in cli.output("nodes", "list")

@@ -93,7 +93,8 @@ def ask(token, execution):
 
 ours, our_id = os.environ["CRONIUM_EXECUTION_TOKEN"], os.environ["CRONIUM_EXECUTION_ID"]
 old, old_id = sys.argv[1:]
-print(ask(ours, our_id), ask(ours, old_id), ask(old, old_id), ask(old, our_id), ask("", our_id), ask("x" + ours, our_id))
+print(ask(ours, our_id), ask(ours, old_id), ask(old, old_id), ask(old, our_id), ask("", our_id),
+      ask("x" + ours, our_id))
 ''', args=[first.stdout.decode().strip(), first.job.execution_id])
 
     outcome = assert_succeeded(cluster.api.outcome(job_id))

@@ -54,7 +54,10 @@ def test_odd_text(cluster, written, expected):
 
 
 def test_a_prompt_without_newline_is_seen_while_the_job_waits(cluster):
-    job_id = cluster.api.submit('printf "ready? "; until [ -n "$(cronium_get_variable prompt/go)" ]; do sleep 0.05; done')
+    job_id = cluster.api.submit("""#!/bin/bash
+    printf "ready? "
+    until [ -n "$(cronium_get_variable prompt/go)" ]; do sleep 0.05; done
+    """)
 
     cluster.api.wait_for_output(job_id, b"ready? ")
     cluster.api.set_variable("prompt/go", "1")
@@ -65,16 +68,17 @@ def test_a_prompt_without_newline_is_seen_while_the_job_waits(cluster):
 def test_the_order_of_the_two_streams_is_that_of_capture(cluster):
     """Each line waits until the one before was read back from the controller, so that their order is certain."""
     script = """#!/bin/bash
+    seen() { until [ "$(cronium_get_variable "order/$1")" = seen ]; do sleep 0.05; done; }
     for i in 1 2 3; do
-      echo "out $i"; cronium_set_variable order/$i out; until [ "$(cronium_get_variable order/$i)" = seen ]; do sleep 0.05; done
-      echo "err $i" >&2; cronium_set_variable order/$i err; until [ "$(cronium_get_variable order/$i)" = seen ]; do sleep 0.05; done
+      echo "out $i"; seen "out/$i"
+      echo "err $i" >&2; seen "err/$i"
     done
     """
     job_id = cluster.api.submit(script)
     for number in (1, 2, 3):
         for stream in ("out", "err"):
             cluster.api.wait_for_output(job_id, f"{stream} {number}\n".encode())
-            cluster.api.set_variable(f"order/{number}", '"seen"')
+            cluster.api.set_variable(f"order/{stream}/{number}", '"seen"')
 
     outcome = assert_succeeded(cluster.api.outcome(job_id))
 

@@ -35,7 +35,8 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("image, interpreter", CASES, ids=[f"{image[8:]}, {' '.join(i) or 'none named'}" for image, i in CASES])
+@pytest.mark.parametrize("image, interpreter", CASES,
+                         ids=[f"{image[8:]}, {' '.join(words) or 'none named'}" for image, words in CASES])
 def test_the_helpers_work(cluster, image, interpreter):
     name = "-".join([image.split("/")[1], *interpreter])
 
@@ -49,7 +50,8 @@ def test_the_helpers_work(cluster, image, interpreter):
 
 
 @pytest.mark.parametrize("first_line, image", [
-    ("#!/bin/bash", "cronium/bash"), ("#!/bin/sh", "cronium/test-busybox"), ("#!/usr/bin/env bash", "cronium/test-debian"),
+    ("#!/bin/bash", "cronium/bash"), ("#!/bin/sh", "cronium/test-busybox"),
+    ("#!/usr/bin/env bash", "cronium/test-debian"),
 ])
 def test_the_first_line_decides_where_no_interpreter_is_named(cluster, first_line, image):
     outcome = assert_succeeded(cluster.api.run(f'{first_line}\necho "$0 $# $1"', image=image, args=["one word"]))
@@ -59,9 +61,9 @@ def test_the_first_line_decides_where_no_interpreter_is_named(cluster, first_lin
 
 def test_a_script_that_sources_the_helper_file_passes_in_bash_and_in_sh(cluster):
     for interpreter in ("bash", "sh"):
-        outcome = assert_succeeded(cluster.api.run(
-            ". /usr/local/bin/cronium.sh && cronium_set_variable shells/sourced yes && cronium_get_variable shells/sourced",
-            image="cronium/test-debian", interpreter=[interpreter]))
+        script = ". /usr/local/bin/cronium.sh && cronium_set_variable shells/{0} yes && cronium_get_variable shells/{0}"
+        outcome = assert_succeeded(cluster.api.run(script.format(interpreter), image="cronium/test-debian",
+                                                   interpreter=[interpreter]))
         assert outcome.stdout == b"yes\n"
 
 

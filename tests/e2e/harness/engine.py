@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The machine's container engine, as an outsider sees it. It is shared: only containers of our own clusters are touched."""
+"""The machine's container engine, as an outsider sees it.
+
+It is shared: only containers of our own clusters are touched.
+"""
 
 import json
 import subprocess

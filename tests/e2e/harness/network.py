@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A network private to one cluster: a bridge on this machine, and hosts that are network namespaces joined to it.
 
-The controller listens on the bridge's address; each node has a namespace with an address of its own, as another host would.
+The controller listens on the bridge's address; each node has a namespace with an address of its own, as another host.
 """
 
 import fcntl
