@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole controller in this process, with an agent that the test plays.
+#include "controller/process/controller.h"
+
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "absl/time/clock.h"
+#include "common/error.h"
+#include "common/file.h"
+#include "common/rpc/credentials.h"
+#include "common/rpc/status.h"
+#include "controller/process/certificates.h"
+#include "controller/process/init.h"
+#include "cronium/v1/job_service.grpc.pb.h"
+#include "cronium/v1/node_service.grpc.pb.h"
+#include "cronium/v1/runtime_service.grpc.pb.h"
+#include "cronium/v1/variable_service.grpc.pb.h"
+#include "tests/controller/api/sim_agent.h"
+
+namespace cronium::controller {
+namespace {
+
+v1::CreateJobRequest HelloJob() {
+  v1::CreateJobRequest request;
+  request.mutable_spec()->mutable_container()->set_image("cronium/bash");
+  request.mutable_spec()->mutable_container()->mutable_script()->set_content("echo hello");
+  return request;
+}
+
+class ControllerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/cronium-controller-XXXXXX";
+    folder_ = mkdtemp(pattern);
+    Start();
+  }
+  void TearDown() override {
+    if (controller_ != nullptr) controller_->Stop(absl::Milliseconds(100));
+    controller_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void Start() {
+    ControllerOptions options;
+    options.data.path = folder_;
+    options.listen = "127.0.0.1:0";
+    options.dev = true;
+    auto controller = Controller::Start(options);
+    ASSERT_TRUE(controller.ok()) << controller.status();
+    controller_ = *std::move(controller);
+    jobs_ = v1::JobService::NewStub(Channel());
+  }
+  void Restart() {
+    controller_->Stop(absl::ZeroDuration());
+    controller_.reset();
+    Start();
+  }
+  std::shared_ptr<grpc::Channel> Channel() {
+    return grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(controller_->port()),
+                                     DevChannelCredentials(), ClientChannelArguments(true));
+  }
+
+  std::string Create(const v1::CreateJobRequest& request = HelloJob()) {
+    grpc::ClientContext context;
+    v1::CreateJobResponse response;
+    const grpc::Status status = jobs_->CreateJob(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response.job().id();
+  }
+  absl::Status CreateStatus(const v1::CreateJobRequest& request) {
+    grpc::ClientContext context;
+    v1::CreateJobResponse response;
+    return FromGrpcStatus(jobs_->CreateJob(&context, request, &response));
+  }
+  v1::GetJobResponse Get(const std::string& job_id) {
+    grpc::ClientContext context;
+    v1::GetJobRequest request;
+    request.set_job_id(job_id);
+    request.set_include_executions(true);
+    v1::GetJobResponse response;
+    EXPECT_TRUE(jobs_->GetJob(&context, request, &response).ok());
+    return response;
+  }
+  // Waits for the job's end.
+  v1::Job Wait(const std::string& job_id) {
+    grpc::ClientContext context;
+    v1::WatchJobsRequest request;
+    request.add_job_ids(job_id);
+    auto reader = jobs_->WatchJobs(&context, request);
+    v1::WatchJobsResponse response;
+    v1::Job last;
+    while (reader->Read(&response)) last = response.job();
+    EXPECT_TRUE(reader->Finish().ok());
+    return last;
+  }
+
+  std::string folder_;
+  std::unique_ptr<Controller> controller_;
+  std::unique_ptr<v1::JobService::Stub> jobs_;
+};
+
+TEST_F(ControllerTest, RunsAJobAndShowsItsLogAndResult) {
+  SimAgent agent(Channel(), "n1");
+  const std::string job = Create();
+  const v1::Assignment assignment = agent.NextAssignment();
+  EXPECT_EQ(assignment.job_id(), job);
+  EXPECT_EQ(assignment.spec().container().script().content(), "echo hello");
+  EXPECT_FALSE(assignment.token().empty());
+  const std::string execution = assignment.execution_id();
+  agent.Report(execution, v1::EXECUTION_STATE_RUNNING);
+  agent.SendLog(execution, 1, "one\ntwo\n");
+  agent.SendLog(execution, 3, "oops\n", v1::LOG_STREAM_STDERR);
+  agent.Report(execution, v1::EXECUTION_STATE_SUCCEEDED, /*last_seq=*/3);
+  EXPECT_EQ(Wait(job).state(), v1::JOB_STATE_SUCCEEDED);
+
+  grpc::ClientContext context;
+  v1::GetJobResultRequest request;
+  request.set_job_id(job);
+  v1::GetJobResultResponse response;
+  ASSERT_TRUE(jobs_->GetJobResult(&context, request, &response).ok());
+  EXPECT_EQ(response.result().text(), "one\ntwo\n--- STDERR ---\noops\n");
+  EXPECT_EQ(response.result().output().streams().stdout(), "one\ntwo\n");
+  EXPECT_EQ(response.result().log().last_seq(), 3u);
+}
+
+TEST_F(ControllerTest, ShowsAJobAsEndedOnlyWithItsWholeLog) {
+  SimAgent agent(Channel(), "n1");
+  const std::string job = Create();
+  const std::string execution = agent.NextAssignment().execution_id();
+  agent.Report(execution, v1::EXECUTION_STATE_SUCCEEDED, /*last_seq=*/2);
+  agent.SendLog(execution, 1, "one\n");
+  EXPECT_EQ(agent.NextAck().durable_seq(), 1u);
+  EXPECT_EQ(Get(job).job().state(), v1::JOB_STATE_RUNNING);
+  EXPECT_EQ(Get(job).executions(0).state(), v1::EXECUTION_STATE_FINALIZING);
+  agent.SendLog(execution, 2, "two\n");
+  EXPECT_EQ(Wait(job).state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(Get(job).executions(0).log().last_seq(), 2u);
+}
+
+TEST_F(ControllerTest, FollowsALogLiveAndEndsWithTheJob) {
+  SimAgent agent(Channel(), "n1");
+  const std::string job = Create();
+  const std::string execution = agent.NextAssignment().execution_id();
+  agent.SendLog(execution, 1, "before\n");
+  EXPECT_EQ(agent.NextAck().durable_seq(), 1u);
+
+  grpc::ClientContext context;
+  v1::FollowLogsRequest request;
+  request.set_job_id(job);
+  request.set_follow(true);
+  auto reader = jobs_->FollowLogs(&context, request);
+  v1::FollowLogsResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_EQ(response.chunks(0).data(), "before\n");
+  agent.SendLog(execution, 2, "after\n");
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_EQ(response.chunks(0).data(), "after\n");
+  EXPECT_EQ(response.chunks(0).first_seq(), 2u);
+  agent.Report(execution, v1::EXECUTION_STATE_FAILED, 2, v1::END_REASON_EXITED, 7);
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_EQ(response.job().state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(response.job().exit_code(), 7);
+  EXPECT_FALSE(reader->Read(&response));
+  EXPECT_TRUE(reader->Finish().ok());
+}
+
+TEST_F(ControllerTest, FollowsAJobFromBeforeItHasANode) {
+  const std::string job = Create();
+  grpc::ClientContext context;
+  v1::FollowLogsRequest request;
+  request.set_job_id(job);
+  request.set_follow(true);
+  auto reader = jobs_->FollowLogs(&context, request);
+  SimAgent agent(Channel(), "n1");
+  // The job was queued before the session, so that it comes with or after the Welcome.
+  std::string execution;
+  while (execution.empty()) execution = Get(job).job().execution_id();
+  agent.SendLog(execution, 1, "hello\n");
+  v1::FollowLogsResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_EQ(response.chunks(0).data(), "hello\n");
+}
+
+TEST_F(ControllerTest, AnswersRepeatedAndMissingLogEntries) {
+  SimAgent agent(Channel(), "n1");
+  Create();
+  const std::string execution = agent.NextAssignment().execution_id();
+  agent.SendLog(execution, 1, "a\nb\n");
+  EXPECT_EQ(agent.NextAck().durable_seq(), 2u);
+  agent.SendLog(execution, 2, "b\nc\n");
+  EXPECT_EQ(agent.NextAck().durable_seq(), 3u);
+  agent.SendLog(execution, 9, "z\n");
+  const v1::LogAck gap = agent.NextAck();
+  EXPECT_TRUE(gap.rewind());
+  EXPECT_EQ(gap.durable_seq(), 3u);
+  agent.SendLog("exec_zzzzzzzzzzzz", 1, "x\n");
+  EXPECT_TRUE(agent.NextAck().unknown());
+}
+
+TEST_F(ControllerTest, KeepsEverythingOverARestart) {
+  std::string job;
+  std::string execution;
+  {
+    SimAgent agent(Channel(), "n1");
+    job = Create();
+    execution = agent.NextAssignment().execution_id();
+    agent.Report(execution, v1::EXECUTION_STATE_RUNNING);
+    agent.SendLog(execution, 1, "one\n");
+    EXPECT_EQ(agent.NextAck().durable_seq(), 1u);
+  }
+  Restart();
+  EXPECT_EQ(Get(job).job().state(), v1::JOB_STATE_RUNNING);
+  // The new agent holds nothing: the execution that had begun is lost, and another follows.
+  SimAgent agent(Channel(), "n1");
+  const v1::Assignment second = agent.NextAssignment();
+  EXPECT_EQ(second.job_id(), job);
+  EXPECT_EQ(second.attempt(), 2);
+  EXPECT_EQ(Get(job).executions(0).state(), v1::EXECUTION_STATE_LOST);
+  EXPECT_EQ(Get(job).executions(0).log().last_seq(), 1u);
+}
+
+TEST_F(ControllerTest, StopsARunningJobOnCancel) {
+  SimAgent agent(Channel(), "n1");
+  const std::string job = Create();
+  const std::string execution = agent.NextAssignment().execution_id();
+  grpc::ClientContext context;
+  v1::CancelJobRequest request;
+  request.set_job_id(job);
+  v1::CancelJobResponse response;
+  ASSERT_TRUE(jobs_->CancelJob(&context, request, &response).ok());
+  EXPECT_TRUE(response.job().cancel_requested());
+  EXPECT_EQ(agent.NextStop().execution_id(), execution);
+  agent.Report(execution, v1::EXECUTION_STATE_CANCELLED, 0, v1::END_REASON_CANCELLED, 143);
+  EXPECT_EQ(Wait(job).state(), v1::JOB_STATE_CANCELLED);
+}
+
+TEST_F(ControllerTest, EndsTheOlderOfTwoSessionsOfANode) {
+  SimAgent older(Channel(), "n1");
+  SimAgent newer(Channel(), "n1");
+  EXPECT_EQ(ErrorReason(FromGrpcStatus(older.ReadToEnd())), "SESSION_SUPERSEDED");
+}
+
+TEST_F(ControllerTest, CreatesOneJobForOneRequestId) {
+  v1::CreateJobRequest request = HelloJob();
+  request.set_request_id("r1");
+  const std::string job = Create(request);
+  EXPECT_EQ(Create(request), job);
+  Restart();
+  EXPECT_EQ(Create(request), job);
+  request.mutable_spec()->set_priority(5);
+  EXPECT_EQ(ErrorReason(CreateStatus(request)), "REQUEST_ID_REUSED");
+}
+
+TEST_F(ControllerTest, NamesTheFieldOfABadRequest) {
+  v1::CreateJobRequest request = HelloJob();
+  request.mutable_spec()->mutable_container()->clear_image();
+  const absl::Status status = CreateStatus(request);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(status.message().find("spec.container.image"), std::string::npos) << status;
+}
+
+TEST_F(ControllerTest, SaysWhyAJobWaits) {
+  const v1::Job job = Get(Create()).job();
+  EXPECT_EQ(job.state_reason(), "NO_NODES");
+  EXPECT_FALSE(job.state_message().empty());
+}
+
+TEST_F(ControllerTest, ListsJobsPageByPageNewestFirst) {
+  std::vector<std::string> created;
+  for (int i = 0; i < 5; ++i) created.push_back(Create());
+  std::vector<std::string> listed;
+  v1::ListJobsRequest request;
+  request.set_page_size(2);
+  do {
+    grpc::ClientContext context;
+    v1::ListJobsResponse response;
+    ASSERT_TRUE(jobs_->ListJobs(&context, request, &response).ok());
+    for (const v1::Job& job : response.jobs()) listed.push_back(job.id());
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  std::reverse(listed.begin(), listed.end());
+  EXPECT_EQ(listed, created);
+}
+
+TEST_F(ControllerTest, ServesVariablesToScriptsAndPeopleAlike) {
+  SimAgent agent(Channel(), "n1");
+  Create();
+  const v1::Assignment assignment = agent.NextAssignment();
+  auto runtime = v1::RuntimeService::NewStub(Channel());
+  grpc::ClientContext write_context;
+  write_context.AddMetadata("cronium-dev-node", "n1");
+  write_context.AddMetadata("cronium-execution-token", assignment.token());
+  v1::WriteVariableRequest write;
+  write.set_key("a/b");
+  write.set_value_json("{\"n\": 9007199254740993}");
+  v1::WriteVariableResponse written;
+  const grpc::Status status = runtime->WriteVariable(&write_context, write, &written);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+
+  auto variables = v1::VariableService::NewStub(Channel());
+  grpc::ClientContext read_context;
+  v1::GetVariableRequest read;
+  read.set_key("a/b");
+  v1::GetVariableResponse response;
+  ASSERT_TRUE(variables->GetVariable(&read_context, read, &response).ok());
+  EXPECT_EQ(response.variable().value_json(), "{\"n\": 9007199254740993}");
+  EXPECT_EQ(response.variable().etag(), written.etag());
+  EXPECT_EQ(response.variable().updater(), assignment.execution_id());
+}
+
+TEST(ControllerTls, AsksForATokenAndForCertificates) {
+  char pattern[] = "/tmp/cronium-controller-XXXXXX";
+  const DataDir data{mkdtemp(pattern)};
+  ASSERT_TRUE(Init(data, {"c1", {"127.0.0.1"}}, absl::Now()).ok());
+  EXPECT_EQ(Init(data, {"c1", {}}, absl::Now()).code(), absl::StatusCode::kAlreadyExists);
+  ASSERT_TRUE(IssueNodeCertificate(data, "n1", data.path + "/n1", absl::Now()).ok());
+  ControllerOptions options;
+  options.data = data;
+  options.listen = "127.0.0.1:0";
+  auto controller = Controller::Start(options);
+  ASSERT_TRUE(controller.ok()) << controller.status();
+  const std::string address = "127.0.0.1:" + std::to_string((*controller)->port());
+
+  auto plain = grpc::CreateChannel(address, *ClientTls({data.ca_certificate(), "", ""}));
+  auto jobs = v1::JobService::NewStub(plain);
+  const auto create = [&](const std::string& authorization) {
+    grpc::ClientContext context;
+    if (!authorization.empty()) context.AddMetadata("authorization", authorization);
+    v1::CreateJobResponse response;
+    return FromGrpcStatus(jobs->CreateJob(&context, HelloJob(), &response));
+  };
+  EXPECT_EQ(ErrorReason(create("")), "TOKEN_MISSING");
+  EXPECT_EQ(create("").code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(ErrorReason(create("Bearer guess")), "TOKEN_INVALID");
+  std::string token = *ReadFile(data.admin_token());
+  token.pop_back();
+  EXPECT_TRUE(create("Bearer " + token).ok());
+
+  const auto session = [&](std::shared_ptr<grpc::Channel> channel) {
+    grpc::ClientContext context;
+    auto stub = v1::AgentService::NewStub(channel);
+    auto stream = stub->Session(&context);
+    v1::SessionResponse response;
+    EXPECT_FALSE(stream->Read(&response));
+    return FromGrpcStatus(stream->Finish());
+  };
+  EXPECT_EQ(ErrorReason(session(plain)), "NODE_CERTIFICATE_REQUIRED");
+  SimAgent agent(grpc::CreateChannel(address, *ClientTls({data.ca_certificate(),
+                                                          data.path + "/n1/node.crt",
+                                                          data.path + "/n1/node.key"})),
+                 "ignored-outside-of-dev");
+  EXPECT_EQ(agent.NextAssignment().attempt(), 1);
+  (*controller)->Stop(absl::Milliseconds(100));
+  std::filesystem::remove_all(data.path);
+}
+
+}  // namespace
+}  // namespace cronium::controller

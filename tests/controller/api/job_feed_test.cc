@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/api/job_feed.h"
+
+#include <gtest/gtest.h>
+
+namespace cronium::controller {
+namespace {
+
+v1::Job Job(const std::string& id, const std::string& name_space = "default") {
+  v1::Job job;
+  job.set_id(id);
+  job.set_namespace_(name_space);
+  return job;
+}
+
+TEST(JobFeed, TellsWatchersOfAJobAndOfItsNamespace) {
+  JobFeed feed;
+  std::string one;
+  std::string all;
+  const auto of_job = feed.Subscribe("default", {"job_a", "job_b"},
+                                     [&](const v1::Job& job) { one += job.id(); });
+  const auto of_namespace =
+      feed.Subscribe("default", {}, [&](const v1::Job& job) { all += job.id(); });
+  feed.Publish(Job("job_a"));
+  feed.Publish(Job("job_c"));
+  feed.Publish(Job("job_d", "other"));
+  EXPECT_EQ(one, "job_a");
+  EXPECT_EQ(all, "job_ajob_c");
+}
+
+TEST(JobFeed, IsQuietOnceTheSubscriptionIsGone) {
+  JobFeed feed;
+  int calls = 0;
+  auto subscription = feed.Subscribe("default", {"job_a"}, [&](const v1::Job&) { ++calls; });
+  feed.Publish(Job("job_a"));
+  subscription.reset();
+  feed.Publish(Job("job_a"));
+  EXPECT_EQ(calls, 1);
+}
+
+}  // namespace
+}  // namespace cronium::controller
