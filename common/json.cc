@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace cronium {
@@ -78,6 +79,13 @@ int SequenceLength(absl::string_view text) {
 
 absl::Status ValidateJson(absl::string_view text) {
   if (text.empty()) return absl::InvalidArgumentError("is empty; JSON text is expected");
+  // The parser takes a zero byte for the end of the text, and passes over a byte order mark; to others who read it, it is no JSON.
+  if (const size_t zero = text.find('\0'); zero != absl::string_view::npos) {
+    return absl::InvalidArgumentError(absl::StrCat("not valid JSON at byte ", zero + 1));
+  }
+  if (absl::StartsWith(text, "\xEF\xBB\xBF")) {
+    return absl::InvalidArgumentError("not valid JSON at byte 1: a byte order mark");
+  }
   DepthCheck check;
   if (nlohmann::json::sax_parse(text.begin(), text.end(), &check)) return absl::OkStatus();
   if (check.out_of_range) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/rpc/credentials.h"
 
+#include <arpa/inet.h>
 #include <grpc/grpc_security.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/security/server_credentials.h>
 
 #include <climits>
 
-#include "absl/strings/match.h"
 #include "absl/strings/strip.h"
 #include "common/file.h"
 
@@ -67,7 +67,10 @@ std::shared_ptr<grpc::ChannelCredentials> DevChannelCredentials() {
 bool IsLoopbackAddress(const std::string& address) {
   absl::string_view host = absl::string_view(address).substr(0, address.rfind(':'));
   if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
-  return host == "localhost" || host == "::1" || absl::StartsWith(host, "127.");
+  // An address, not a name that begins like one: 127.example.com may lie anywhere.
+  in_addr v4;
+  if (inet_pton(AF_INET, std::string(host).c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
+  return host == "localhost" || host == "::1";
 }
 
 grpc::ChannelArguments ClientChannelArguments(bool own_connection) {
