@@ -10,12 +10,15 @@
 
 namespace cronium {
 
-// std::mutex with the annotations that clang's thread-safety analysis reads. absl::Mutex would do the same, but the packaged
-// Abseil is not instrumented, so ThreadSanitizer reports races that are none.
+// std::mutex with the annotations that clang's thread-safety analysis reads. absl::Mutex would do
+// the same, but the packaged Abseil is not instrumented, so ThreadSanitizer reports races that are
+// none.
 class ABSL_LOCKABLE Mutex {
  public:
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
   void Unlock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
+  // Tells the analysis, where it cannot see it (in a lambda), that the lock is held.
+  void AssertHeld() const ABSL_ASSERT_EXCLUSIVE_LOCK() {}
 
  private:
   friend class CondVar;
@@ -37,7 +40,8 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
 
 class CondVar {
  public:
-  // Waits until notified; may wake without a reason, so call it in a loop. The lock is held again on return.
+  // Waits until notified; may wake without a reason, so call it in a loop. The lock is held again
+  // on return.
   void Wait(Mutex* mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex->mutex_, std::adopt_lock);
     condition_.wait(lock);

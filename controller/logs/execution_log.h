@@ -55,9 +55,8 @@ class ExecutionLog {
   void AddToTail(const FrameHeader& header, uint64_t offset) {
     tail_.back().extent.Add(header, offset);
   }
-  void BeginSegment(std::string path) { tail_.push_back({.path = std::move(path)}); }
+  void AddSegment(Segment segment) { tail_.push_back(std::move(segment)); }
   void DropOldestSegment() { tail_.pop_front(); }
-  void DropNewestSegment() { tail_.pop_back(); }
   void SetUncertain() { uncertain_ = true; }
 
   // Of the head and the flags; the tail is read from its own files. DATA_LOSS where record is not
@@ -69,8 +68,6 @@ class ExecutionLog {
 
   // Has changes that the index does not have yet.
   bool dirty = false;
-  // Finish was called: no need to keep it in memory.
-  bool finished = false;
   std::vector<std::shared_ptr<Subscriber>> subscribers;
   // The file of the newest segment, while it is written to. The writer's alone.
   std::shared_ptr<FrameFile> tail_file;

@@ -28,6 +28,7 @@ void Extent::Add(const FrameHeader& header, uint64_t offset) {
   bytes_end_ = header.bytes_before + header.data_bytes;
   max_time_ns_ = header.max_time_after_ns();
   last_offset_ = offset;
+  end_offset_ = offset + header.size();
 }
 
 uint64_t Extent::OffsetAtOrAfter(uint64_t seq) const {
@@ -50,7 +51,8 @@ void Extent::Encode(std::string* out) const {
   for (const uint64_t value :
        {first_seq_, last_seq_ - first_seq_, bytes_before_, bytes_end_ - bytes_before_,
         static_cast<uint64_t>(max_time_before_ns_), static_cast<uint64_t>(max_time_ns_),
-        last_offset_, spacing_, static_cast<uint64_t>(checkpoints_.size())}) {
+        last_offset_, end_offset_ - last_offset_, spacing_,
+        static_cast<uint64_t>(checkpoints_.size())}) {
     PutVarint(value, out);
   }
   Checkpoint last;
@@ -72,13 +74,15 @@ bool Extent::Decode(absl::string_view* in) {
   uint64_t bytes = 0;
   uint64_t time_before = 0;
   uint64_t time = 0;
+  uint64_t last_size = 0;
   uint64_t checkpoints = 0;
   for (uint64_t* value : {&first_seq_, &seqs, &bytes_before_, &bytes, &time_before, &time,
-                          &last_offset_, &spacing_, &checkpoints}) {
+                          &last_offset_, &last_size, &spacing_, &checkpoints}) {
     if (!GetVarint(in, value)) return false;
   }
   last_seq_ = first_seq_ + seqs;
   bytes_end_ = bytes_before_ + bytes;
+  end_offset_ = last_offset_ + last_size;
   max_time_before_ns_ = static_cast<int64_t>(time_before);
   max_time_ns_ = static_cast<int64_t>(time);
   if (spacing_ == 0 || checkpoints > kMaxCheckpoints) return false;

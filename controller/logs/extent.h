@@ -18,7 +18,7 @@ namespace cronium::controller::logs {
 // A value; not thread-safe.
 class Extent {
  public:
-  static constexpr size_t kMaxCheckpoints = 256;
+  static constexpr size_t kMaxCheckpoints = 128;
 
   bool empty() const { return frames_ == 0; }
   uint64_t first_seq() const { return first_seq_; }
@@ -34,6 +34,8 @@ class Extent {
   uint64_t frames() const { return frames_; }
   // Of the last frame; kNoOffset while empty.
   uint64_t last_offset() const { return last_offset_; }
+  // Behind the last frame; 0 while empty.
+  uint64_t end_offset() const { return end_offset_; }
 
   // The next frame in the file's order.
   void Add(const FrameHeader& header, uint64_t offset);
@@ -65,6 +67,7 @@ class Extent {
   int64_t max_time_ns_ = 0;
   uint64_t frames_ = 0;
   uint64_t last_offset_ = kNoOffset;
+  uint64_t end_offset_ = 0;
   // Every spacing_-th frame.
   uint64_t spacing_ = 1;
   std::vector<Checkpoint> checkpoints_;

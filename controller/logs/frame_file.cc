@@ -175,7 +175,7 @@ class ScanBuffer {
   std::string buffer_;
 };
 
-// The whole frame at `offset`, or nothing.
+// The whole frame at `offset`, or nothing. Without a decoder the payload is not looked at.
 absl::StatusOr<std::optional<FrameHeader>> WholeFrameAt(uint64_t offset, ScanBuffer* buffer,
                                                         FrameDecoder* decoder) {
   auto bytes = buffer->At(offset, kFrameHeaderBytes);
@@ -184,7 +184,8 @@ absl::StatusOr<std::optional<FrameHeader>> WholeFrameAt(uint64_t offset, ScanBuf
   if (!header.has_value() || header->payload_bytes == 0) return header;
   bytes = buffer->At(offset + kFrameHeaderBytes, header->payload_bytes);
   if (!bytes.ok()) return bytes.status();
-  if (bytes->size() < header->payload_bytes || !decoder->Check(*bytes).ok()) {
+  if (bytes->size() < header->payload_bytes ||
+      (decoder != nullptr && !decoder->Check(*bytes).ok())) {
     return std::optional<FrameHeader>();
   }
   return header;
@@ -215,13 +216,14 @@ absl::StatusOr<std::optional<uint64_t>> FindProofOfDamage(uint64_t bad, ScanBuff
 }  // namespace
 
 absl::StatusOr<ScanResult> ScanFrames(
-    const FrameFile& file, uint64_t from,
+    const FrameFile& file, uint64_t from, uint64_t limit, Payloads payloads,
     const std::function<absl::Status(const FrameHeader&, uint64_t offset)>& on_frame) {
   ScanBuffer buffer(file);
   FrameDecoder decoder;
   ScanResult result{.end = from};
-  while (true) {
-    const auto header = WholeFrameAt(result.end, &buffer, &decoder);
+  while (result.end < limit) {
+    const auto header =
+        WholeFrameAt(result.end, &buffer, payloads == Payloads::kCheck ? &decoder : nullptr);
     if (!header.ok()) return header.status();
     if (header->has_value()) {
       if (absl::Status status = on_frame(**header, result.end); !status.ok()) return status;
@@ -230,12 +232,13 @@ absl::StatusOr<ScanResult> ScanFrames(
     }
     const auto next = FindProofOfDamage(result.end, &buffer, &decoder);
     if (!next.ok()) return next.status();
-    if (!next->has_value()) return result;
+    if (!next->has_value()) break;
     LogError("log file is damaged; the entries there are lost",
              {{"path", file.path()}, {"offset", result.end}, {"bytes", **next - result.end}});
     result.damaged_bytes += **next - result.end;
     result.end = **next;
   }
+  return result;
 }
 
 }  // namespace cronium::controller::logs

@@ -70,11 +70,13 @@ struct ScanResult {
   uint64_t damaged_bytes = 0;
 };
 
-// Calls on_frame for each whole frame, payload checked, from `from` (where a frame begins) to the
-// last: what follows is the torn tail of a write that nobody was told is durable. Where a later
+enum class Payloads { kCheck, kSkip };
+
+// Calls on_frame for each whole frame that begins in [from, limit), where `from` is a border, to
+// the last: what follows is the torn tail of a write that nobody was told is durable. Where a later
 // frame shows that a bad stretch was durable, it is damage: it is skipped, logged and counted.
 absl::StatusOr<ScanResult> ScanFrames(
-    const FrameFile& file, uint64_t from,
+    const FrameFile& file, uint64_t from, uint64_t limit, Payloads payloads,
     const std::function<absl::Status(const FrameHeader&, uint64_t offset)>& on_frame);
 
 }  // namespace cronium::controller::logs

@@ -59,8 +59,8 @@ absl::StatusOr<std::unique_ptr<PartitionIndex>> PartitionIndex::Open(const std::
 }
 
 void PartitionIndex::Remove(const std::string& path) {
-  // The log beside it first: it must not be replayed into another file.
-  for (const char* suffix : {"-wal", "-shm", "-journal", ""}) {
+  // The file itself first: SQLite takes no notice of a log beside a file that is new.
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
     unlink(absl::StrCat(path, suffix).c_str());
   }
 }
@@ -74,8 +74,8 @@ absl::StatusOr<std::optional<std::string>> PartitionIndex::Find(absl::string_vie
   });
 }
 
-absl::Status PartitionIndex::Write(
-    const std::vector<std::pair<std::string, std::string>>& records, const Covered& covered) {
+absl::Status PartitionIndex::Write(const std::vector<std::pair<std::string, std::string>>& records,
+                                   const Covered& covered) {
   return CatchSqlite("log index", [&]() -> absl::Status {
     SQLite::Transaction transaction(connection_.db(), SQLite::TransactionBehavior::IMMEDIATE);
     for (const auto& [id, record] : records) {

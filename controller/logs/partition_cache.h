@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CRONIUM_CONTROLLER_LOGS_PARTITION_CACHE_H_
+#define CRONIUM_CONTROLLER_LOGS_PARTITION_CACHE_H_
+
+#include <list>
+#include <memory>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "common/mutex.h"
+#include "controller/logs/log_store.h"
+#include "controller/logs/partition.h"
+
+namespace cronium::controller::logs {
+
+// The partitions with open files, each at most once: those used last, and those that someone holds.
+// Thread-safe.
+class PartitionCache {
+ public:
+  PartitionCache(std::string dir, size_t max_open, size_t max_cached_executions)
+      : dir_(std::move(dir)), max_open_(max_open), max_cached_executions_(max_cached_executions) {}
+
+  // Where the key's log is. The key must be checked.
+  std::shared_ptr<Partition> Get(const LogKey& key) ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  using Lru = std::list<std::shared_ptr<Partition>>;
+
+  const std::string dir_;
+  const size_t max_open_;
+  const size_t max_cached_executions_;
+
+  Mutex mutex_;
+  // Used last first.
+  Lru lru_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, Lru::iterator> partitions_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace cronium::controller::logs
+
+#endif  // CRONIUM_CONTROLLER_LOGS_PARTITION_CACHE_H_
