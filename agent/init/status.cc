@@ -42,6 +42,8 @@ void StatusWriter::Error(std::string_view word, std::string_view text) {
 
 void StatusWriter::Relay(std::string_view address) { Write("relay " + std::string(address)); }
 
+void StatusWriter::OomKilled(int64_t count) { Write("oom_killed " + std::to_string(count)); }
+
 void StatusWriter::Ended(int wait_status) {
   if (WIFSIGNALED(wait_status)) {
     Write("ended signal " + std::to_string(WTERMSIG(wait_status)));

@@ -23,8 +23,9 @@ std::string FormatStatusLine(std::string_view text);
 //
 //   started <boottime_ns>     the job's program runs
 //   warning <word> <text>     it runs, but not as asked; word is workdir or relay
-//   error <word> <text>       it could not start; word is exec, workdir, lease or fifo
+//   error <word> <text>       it could not start; word is exec, lease or fifo
 //   relay <addr>:<port>       where the relay listens, when any free port was asked for
+//   oom_killed <count>        the kernel killed so many processes of it for their memory
 //   ended exit <code>         the job's main process ended
 //   ended signal <n>
 //   lease_ended               init ends the job, because its lease ended
@@ -40,6 +41,7 @@ class StatusWriter {
   void Warning(std::string_view word, std::string_view text);
   void Error(std::string_view word, std::string_view text);
   void Relay(std::string_view address);
+  void OomKilled(int64_t count);
   // `wait_status` as waitpid gives it.
   void Ended(int wait_status);
   void LeaseEnded();

@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "agent/init/fifo.h"
+#include "agent/init/oom_kills.h"
 #include "agent/init/processes.h"
 
 namespace cronium::agent::init {
@@ -49,6 +50,7 @@ int Supervisor::Run() {
     EnterWorkdir();
     StartRelay();
     PutHelpersFirstInPath();
+    oom_kills_before_ = CountOomKills();
     StartChild();
   }
   if (child_.pid() == 0) KillTheRest();
@@ -186,6 +188,8 @@ void Supervisor::OnMainEnded(int wait_status) {
   child_.ResolveExec();
   child_.MarkReaped();
   if (!start_failed_) {
+    const int64_t oom_kills = CountOomKills() - oom_kills_before_;
+    if (oom_kills > 0) status_.OomKilled(oom_kills);
     status_.Ended(wait_status);
     exit_code_ = WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
     if (lease_ended_) exit_code_ = kKilled;

@@ -85,6 +85,7 @@ class Supervisor final : public EventLoop::Handler,
   bool lease_taken_ = false;
   bool lease_ended_ = false;
   bool children_left_ = false;
+  int64_t oom_kills_before_ = 0;
   int64_t killing_since_ns_ = 0;
   int exit_code_ = 0;
 };
