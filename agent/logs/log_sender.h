@@ -4,11 +4,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 
 #include "agent/logs/log_source.h"
+#include "common/mutex.h"
 #include "cronium/v1/agent_service.pb.h"
 
 namespace cronium::agent {
@@ -66,13 +72,65 @@ class LogSender {
     int64_t window_bytes = 0;
     int64_t rewinds = 0;
     int64_t unknown = 0;
+    // Spools that could not be read.
+    int64_t read_errors = 0;
   };
   Stats GetStats() const;
 
  private:
+  struct Execution {
+    uint64_t sent_seq = 0;
+    // Data sent and not taken out of the window yet.
+    int64_t in_flight = 0;
+    // Of that, what was sent before the last rewind: the controller refuses it all, and each
+    // refusal asks for the same rewind.
+    int64_t refused = 0;
+    // Is in queue_.
+    bool queued = false;
+    // The last Read failed; tried again when something happens.
+    bool failed = false;
+  };
+  // What NextBatch, having nothing, waits for. Who brings it calls wake_.
+  enum class WaitsFor { kNothing, kData, kResponse };
+
+  void TakeNews() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Enqueue(const std::string& execution_id, Execution* execution)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EnqueueFailed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Starts over after what is acknowledged; false where the source knows no such execution.
+  bool StartOver(const std::string& execution_id, Execution* execution)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FillBatch(v1::LogBatch* batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool AddChunks(const std::string& execution_id, Execution* execution, size_t max_bytes,
+                 v1::LogBatch* batch, size_t* used) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnAck(const v1::LogAck& ack) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Sets what is waited for, unless news has come meanwhile: then false.
+  bool Sleep(WaitsFor what);
+  void WakeIf(bool for_data);
+
   const LogSenderOptions options_;
   LogSource* const source_;
   const std::function<void()> wake_;
+
+  // Held while the source is read, so never by OnData, which must not wait for a disk.
+  mutable Mutex mutex_;
+  bool open_ ABSL_GUARDED_BY(mutex_) = false;
+  bool hello_sent_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t session_epoch_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<int64_t> window_ ABSL_GUARDED_BY(mutex_);
+  // The last batch stopped because of the window.
+  bool window_full_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::flat_hash_map<std::string, Execution> executions_ ABSL_GUARDED_BY(mutex_);
+  // Executions that may have something to send, in the order of their turns. Ids that are not in
+  // executions_ any more are skipped.
+  std::deque<std::string> queue_ ABSL_GUARDED_BY(mutex_);
+  Stats stats_ ABSL_GUARDED_BY(mutex_);
+
+  Mutex news_mutex_ ABSL_ACQUIRED_AFTER(mutex_);
+  // Each id once, in the order of arrival.
+  std::vector<std::string> news_ ABSL_GUARDED_BY(news_mutex_);
+  absl::flat_hash_set<std::string> in_news_ ABSL_GUARDED_BY(news_mutex_);
+  WaitsFor waits_for_ ABSL_GUARDED_BY(news_mutex_) = WaitsFor::kNothing;
 };
 
 }  // namespace cronium::agent

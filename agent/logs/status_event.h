@@ -21,13 +21,15 @@ struct StatusEvent {
     // `ended exit <code>` and `ended signal <number>`: the main process ended.
     kEndedExit,
     kEndedSignal,
+    // `oom_killed <count>`: processes of the container that the kernel killed for memory.
+    kOomKilled,
     // `lease_ended`: init is ending the job because the lease ended.
     kLeaseEnded,
     // `drained`: both FIFOs are empty; init exits right after.
     kDrained,
   };
   Kind kind = Kind::kStarted;
-  // kEndedExit: exit code. kEndedSignal: signal number.
+  // kEndedExit: exit code. kEndedSignal: signal number. kOomKilled: how many.
   int code = 0;
   // kError: the word, and the text after it.
   std::string word;

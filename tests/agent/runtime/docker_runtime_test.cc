@@ -14,11 +14,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "agent/runtime/docker/engine_client.h"
-#include "answers.h"
 #include "common/error.h"
 #include "common/file.h"
 #include "common/ids.h"
-#include "temp_folder.h"
+#include "tests/agent/runtime/answers.h"
+#include "tests/agent/runtime/temp_folder.h"
 
 namespace cronium::agent {
 namespace {

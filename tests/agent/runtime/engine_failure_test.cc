@@ -10,10 +10,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/runtime/docker/docker_runtime.h"
-#include "answers.h"
 #include "common/error.h"
 #include "scripted_engine.h"
-#include "temp_folder.h"
+#include "tests/agent/runtime/answers.h"
+#include "tests/agent/runtime/temp_folder.h"
 
 namespace cronium::agent {
 namespace {

@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "answers.h"
 #include "common/error.h"
+#include "tests/agent/runtime/answers.h"
 
 namespace cronium::agent {
 namespace {

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/logs/log_sender.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "common/log.h"
+
+namespace cronium::agent {
+namespace {
+
+// Keeps sums within int64; far above any window that makes sense.
+constexpr uint64_t kMaxWindow = uint64_t{1} << 40;
+
+}  // namespace
+
+LogSender::LogSender(const LogSenderOptions& options, LogSource* source, std::function<void()> wake)
+    : options_(options), source_(source), wake_(std::move(wake)) {}
+
+// --- What others say
+// -------------------------------------------------------------------------------------------------------
+
+void LogSender::OnData(const std::string& execution_id) {
+  {
+    MutexLock lock(&news_mutex_);
+    if (in_news_.insert(execution_id).second) news_.push_back(execution_id);
+  }
+  WakeIf(/*for_data=*/true);
+}
+
+void LogSender::Forget(const std::string& execution_id) {
+  MutexLock lock(&mutex_);
+  executions_.erase(execution_id);
+  MutexLock news_lock(&news_mutex_);
+  if (in_news_.erase(execution_id) == 0) return;
+  news_.erase(std::find(news_.begin(), news_.end(), execution_id));
+}
+
+void LogSender::OnStreamOpen(uint64_t session_epoch) {
+  {
+    MutexLock lock(&mutex_);
+    open_ = true;
+    hello_sent_ = false;
+    session_epoch_ = session_epoch;
+    window_.reset();
+    window_full_ = false;
+    stats_.in_flight_bytes = 0;
+    stats_.window_bytes = 0;
+    queue_.clear();
+    for (auto execution = executions_.begin(); execution != executions_.end();) {
+      execution->second = Execution();
+      if (StartOver(execution->first, &execution->second)) {
+        Enqueue(execution->first, &execution->second);
+        ++execution;
+      } else {
+        executions_.erase(execution++);
+      }
+    }
+  }
+  WakeIf(/*for_data=*/false);
+}
+
+void LogSender::OnStreamClosed() {
+  MutexLock lock(&mutex_);
+  open_ = false;
+}
+
+void LogSender::OnResponse(const v1::UploadLogsResponse& response) {
+  {
+    MutexLock lock(&mutex_);
+    if (!open_) return;
+    if (response.has_window_bytes()) {
+      window_ = static_cast<int64_t>(std::min<uint64_t>(response.window_bytes(), kMaxWindow));
+      stats_.window_bytes = *window_;
+    }
+    for (const v1::LogAck& ack : response.acks()) OnAck(ack);
+    EnqueueFailed();
+    if (!window_.has_value() || queue_.empty()) return;
+  }
+  WakeIf(/*for_data=*/false);
+}
+
+void LogSender::OnAck(const v1::LogAck& ack) {
+  const auto credit = static_cast<int64_t>(ack.bytes());
+  stats_.in_flight_bytes = std::max<int64_t>(0, stats_.in_flight_bytes - credit);
+  if (ack.unknown()) {
+    LogWarning("the controller does not want this log", {{"execution", ack.execution_id()}});
+    ++stats_.unknown;
+    executions_.erase(ack.execution_id());
+    source_->Discard(ack.execution_id());
+    return;
+  }
+  source_->Acknowledge(ack.execution_id(), ack.durable_seq());
+  const auto found = executions_.find(ack.execution_id());
+  if (found == executions_.end()) return;
+  Execution& execution = found->second;
+  execution.in_flight = std::max<int64_t>(0, execution.in_flight - credit);
+  // The controller may have more than this stream sent: what an earlier one did.
+  execution.sent_seq = std::max<uint64_t>(execution.sent_seq, ack.durable_seq());
+  if (execution.refused > 0) {
+    execution.refused = std::max<int64_t>(0, execution.refused - credit);
+  } else if (ack.rewind()) {
+    ++stats_.rewinds;
+    execution.sent_seq = ack.durable_seq();
+    execution.refused = execution.in_flight;
+    Enqueue(ack.execution_id(), &execution);
+  }
+}
+
+// --- What goes out
+// ---------------------------------------------------------------------------------------------------------
+
+std::optional<v1::UploadLogsRequest> LogSender::NextBatch() {
+  MutexLock lock(&mutex_);
+  for (;;) {
+    TakeNews();
+    WaitsFor what = WaitsFor::kResponse;
+    if (open_ && !hello_sent_) {
+      hello_sent_ = true;
+      v1::UploadLogsRequest request;
+      request.mutable_hello()->set_session_epoch(session_epoch_);
+      return request;
+    }
+    if (open_ && window_.has_value()) {
+      v1::UploadLogsRequest request;
+      FillBatch(request.mutable_batch());
+      if (request.batch().logs_size() > 0) return request;
+      if (!window_full_ && !queue_.empty()) continue;  // One that has to start over.
+      if (!window_full_) what = WaitsFor::kData;
+    }
+    if (Sleep(what)) return std::nullopt;
+  }
+}
+
+void LogSender::TakeNews() {
+  std::vector<std::string> news;
+  {
+    MutexLock lock(&news_mutex_);
+    news.swap(news_);
+    in_news_.clear();
+    waits_for_ = WaitsFor::kNothing;
+  }
+  if (news.empty()) return;
+  for (const std::string& id : news) {
+    const auto [found, is_new] = executions_.try_emplace(id);
+    if (is_new && !StartOver(id, &found->second)) {
+      executions_.erase(found);
+    } else {
+      Enqueue(id, &found->second);
+    }
+  }
+  EnqueueFailed();
+}
+
+void LogSender::Enqueue(const std::string& execution_id, Execution* execution) {
+  if (std::exchange(execution->queued, true)) return;
+  queue_.push_back(execution_id);
+}
+
+void LogSender::EnqueueFailed() {
+  for (auto& [id, execution] : executions_) {
+    if (std::exchange(execution.failed, false)) Enqueue(id, &execution);
+  }
+}
+
+bool LogSender::StartOver(const std::string& execution_id, Execution* execution) {
+  const absl::StatusOr<LogState> state = source_->State(execution_id);
+  if (!state.ok()) return false;
+  execution->sent_seq = state->acknowledged_seq;
+  return true;
+}
+
+void LogSender::FillBatch(v1::LogBatch* batch) {
+  size_t used = 0;
+  window_full_ = false;
+  for (size_t turns = queue_.size(); turns > 0 && used < options_.max_batch_bytes; --turns) {
+    const std::string id = std::move(queue_.front());
+    queue_.pop_front();
+    const auto found = executions_.find(id);
+    if (found == executions_.end()) continue;
+    Execution& execution = found->second;
+    execution.queued = false;
+    if (*window_ == 0 || (stats_.in_flight_bytes > 0 && stats_.in_flight_bytes >= *window_)) {
+      window_full_ = true;
+      execution.queued = true;
+      queue_.push_front(id);
+      return;
+    }
+    const size_t share =
+        std::min(options_.max_execution_batch_bytes, options_.max_batch_bytes - used);
+    if (!AddChunks(id, &execution, share, batch, &used)) return;
+  }
+}
+
+// False where the batch is to end here.
+bool LogSender::AddChunks(const std::string& id, Execution* execution, size_t max_bytes,
+                          v1::LogBatch* batch, size_t* used) {
+  const int64_t credit = std::max<int64_t>(0, *window_ - stats_.in_flight_bytes);
+  const auto limit = std::min<size_t>(max_bytes, static_cast<size_t>(credit) + kChunkOverheadBytes);
+  absl::StatusOr<std::vector<v1::LogChunk>> chunks = source_->Read(id, execution->sent_seq, limit);
+  if (absl::IsOutOfRange(chunks.status())) {
+    // Acknowledged beyond what we sent: by an earlier stream.
+    if (StartOver(id, execution)) Enqueue(id, execution);
+    return true;
+  }
+  if (absl::IsNotFound(chunks.status())) {
+    executions_.erase(id);
+    return true;
+  }
+  if (!chunks.ok()) {
+    LogError("cannot read spooled output", {{"execution", id}, {"error", chunks.status()}});
+    ++stats_.read_errors;
+    execution->failed = true;
+    return true;
+  }
+  if (chunks->empty()) return true;
+
+  int64_t bytes = 0;
+  for (const v1::LogChunk& chunk : *chunks) bytes += static_cast<int64_t>(chunk.data().size());
+  if (bytes > credit && stats_.in_flight_bytes > 0) {
+    // A single entry that is larger than the credit left. It keeps its turn.
+    window_full_ = true;
+    execution->queued = true;
+    queue_.push_front(id);
+    return false;
+  }
+  v1::ExecutionLogChunks* log = batch->add_logs();
+  log->set_execution_id(id);
+  for (v1::LogChunk& chunk : *chunks) {
+    execution->sent_seq = chunk.first_seq() + chunk.entry_count() - 1;
+    stats_.sent_entries += chunk.entry_count();
+    *used += chunk.data().size() + kChunkOverheadBytes;
+    *log->add_chunks() = std::move(chunk);
+  }
+  execution->in_flight += bytes;
+  stats_.in_flight_bytes += bytes;
+  stats_.sent_bytes += bytes;
+  Enqueue(id, execution);
+  return true;
+}
+
+// --- Waking
+// ----------------------------------------------------------------------------------------------------------------
+
+bool LogSender::Sleep(WaitsFor what) {
+  MutexLock lock(&news_mutex_);
+  if (!news_.empty() && what == WaitsFor::kData) return false;
+  waits_for_ = what;
+  return true;
+}
+
+void LogSender::WakeIf(bool for_data) {
+  {
+    MutexLock lock(&news_mutex_);
+    if (waits_for_ == WaitsFor::kNothing) return;
+    if (for_data && waits_for_ != WaitsFor::kData) return;
+    waits_for_ = WaitsFor::kNothing;
+  }
+  wake_();
+}
+
+LogSender::Stats LogSender::GetStats() const {
+  MutexLock lock(&mutex_);
+  return stats_;
+}
+
+}  // namespace cronium::agent

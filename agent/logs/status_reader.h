@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CRONIUM_AGENT_LOGS_STATUS_READER_H_
+#define CRONIUM_AGENT_LOGS_STATUS_READER_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/logs/status_event.h"
+#include "common/file.h"
+
+namespace cronium::agent {
+
+// Takes the lines of an execution's status FIFO into a file of the spool, as the output is taken,
+// so that a restarted agent knows what was said before it was killed. Takes the first 64 KiB and no
+// more: init writes far less, and what else comes is of the job's making. Not thread-safe.
+class StatusReader {
+ public:
+  static constexpr uint64_t kMaxBytes = 64 * 1024;
+
+  // Opens or makes the file. What it has already is what the first Take returns.
+  static absl::StatusOr<StatusReader> Open(const std::string& path);
+
+  // Takes what the FIFO (nothing where fd is -1) holds now; returns the events of lines that are
+  // whole. Other lines are left out.
+  absl::StatusOr<std::vector<StatusEvent>> Take(int fifo_fd);
+
+ private:
+  StatusReader(std::string path, UniqueFd file, uint64_t size)
+      : path_(std::move(path)), file_(std::move(file)), size_(size) {}
+  absl::Status TakeBytes(int fifo_fd);
+
+  std::string path_;
+  UniqueFd file_;
+  uint64_t size_;
+  // End of the last line that was returned.
+  uint64_t parsed_ = 0;
+};
+
+}  // namespace cronium::agent
+
+#endif  // CRONIUM_AGENT_LOGS_STATUS_READER_H_
