@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/logs/execution_log.h"
 
-#include <cstring>
-
 #include "absl/strings/str_cat.h"
-#include "controller/logs/hash.h"
 #include "controller/logs/varint.h"
 
 namespace cronium::controller::logs {
@@ -12,10 +9,6 @@ namespace {
 
 constexpr uint64_t kRecordFormat = 1;
 constexpr uint64_t kUncertainFlag = 1;
-
-uint64_t RecordCheck(absl::string_view id, absl::string_view record) {
-  return Hash(Hash(0, id), record);
-}
 
 }  // namespace
 
@@ -61,19 +54,12 @@ std::string ExecutionLog::EncodeRecord() const {
   PutVarint(kRecordFormat, &record);
   PutVarint(uncertain_ ? kUncertainFlag : 0, &record);
   head_.Encode(&record);
-  const uint64_t check = RecordCheck(id_, record);
-  record.append(reinterpret_cast<const char*>(&check), sizeof(check));
   return record;
 }
 
 absl::Status ExecutionLog::DecodeRecord(absl::string_view record) {
   const absl::Status damaged =
       absl::DataLossError(absl::StrCat("index record of ", id_, " is damaged"));
-  uint64_t check = 0;
-  if (record.size() < sizeof(check)) return damaged;
-  std::memcpy(&check, record.data() + record.size() - sizeof(check), sizeof(check));
-  record.remove_suffix(sizeof(check));
-  if (check != RecordCheck(id_, record)) return damaged;
   uint64_t format = 0;
   uint64_t flags = 0;
   if (!GetVarint(&record, &format) || format != kRecordFormat || !GetVarint(&record, &flags) ||

@@ -13,7 +13,13 @@ namespace cronium::controller {
 // A folder of a test's own, gone when destroyed.
 class TempDir {
  public:
-  TempDir() : path_(testing::TempDir() + "/cronium.XXXXXX") {
+  TempDir() : TempDir(testing::TempDir()) {}
+  // In memory where the system has such a place: for a test that makes many folders, and is about
+  // what is in them rather than about the disk.
+  static TempDir InMemory() {
+    return TempDir(std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : testing::TempDir());
+  }
+  explicit TempDir(const std::string& parent) : path_(parent + "/cronium.XXXXXX") {
     if (mkdtemp(path_.data()) == nullptr) ADD_FAILURE() << "cannot make " << path_;
   }
   ~TempDir() {
