@@ -26,7 +26,10 @@ absl::Duration RateLimiter::Take(absl::string_view execution_id, int64_t now_ns)
   bucket.tokens = std::min<double>(per_minute_, bucket.tokens + refill);
   bucket.filled_ns = now_ns;
   if (bucket.tokens < 1) {
-    return std::max(absl::Nanoseconds(1), absl::Nanoseconds((1 - bucket.tokens) / per_ns));
+    // Rounded up, so that who waits as long as it was told is not a nanosecond early.
+    return std::max(
+        absl::Microseconds(1),
+        absl::Ceil(absl::Nanoseconds((1 - bucket.tokens) / per_ns), absl::Microseconds(1)));
   }
   bucket.tokens -= 1;
   return absl::ZeroDuration();

@@ -30,7 +30,7 @@ absl::string_view StatusText(int status) {
     case 412:
       return "Precondition Failed";
     case 413:
-      return "Payload Too Large";
+      return "Content Too Large";
     case 429:
       return "Too Many Requests";
     case 431:
