@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
 # For scripts that source it:  . /usr/local/bin/cronium.sh
 #
 # The helpers are programs, and first on a job's PATH, so nothing needs this file; it makes each a function as well, which
@@ -7,6 +8,7 @@
 
 # The program behind all of them: where a job has it, else beside this file as bash knows that, else on PATH.
 _cronium_helper=/opt/cronium/bin/cronium-helper
+# shellcheck disable=SC3028  # BASH_SOURCE is asked for with a default, which every shell takes
 if [ ! -x "$_cronium_helper" ]; then
   if [ -n "${BASH_SOURCE-}" ] && [ -x "${BASH_SOURCE%/*}/../bin/cronium-helper" ]; then
     _cronium_helper=${BASH_SOURCE%/*}/../bin/cronium-helper

@@ -30,7 +30,7 @@ std::optional<size_t> ParseDigits(std::string_view text, size_t base) {
     const char lower = Lower(c);
     size_t digit = base;
     if (c >= '0' && c <= '9') digit = static_cast<size_t>(c - '0');
-    if (lower >= 'a' && lower <= 'f') digit = static_cast<size_t>(lower - 'a' + 10);
+    if (lower >= 'a' && lower <= 'f') digit = static_cast<size_t>(lower - 'a') + 10;
     if (digit >= base) return std::nullopt;
     value = value * base + digit;
   }

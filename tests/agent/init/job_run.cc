@@ -112,6 +112,7 @@ void JobRun::Start(std::vector<std::string> options, std::vector<std::string> co
   words.push_back("--");
   words.insert(words.end(), command.begin(), command.end());
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   const std::string go = Path("go");

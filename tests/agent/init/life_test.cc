@@ -153,8 +153,8 @@ read x <$GO
 exit 5
 )");
   job.Start();
-  std::vector<pid_t> pids;
-  for (int i = 0; i < 3; ++i) pids.push_back(std::stoi(job.out().ReadLine()));
+  std::vector<pid_t> pids(3);
+  for (pid_t& pid : pids) pid = std::stoi(job.out().ReadLine());
   job.Go();
   EXPECT_EQ(job.Wait(), 5);
   for (const pid_t pid : pids) {

@@ -204,8 +204,8 @@ TEST_F(InitRelay, DeliversAnAnswerThatCameBeforeTheRequestWasRead) {
 
 TEST_F(InitRelay, ServesMoreClientsThanItCarriesAtATime) {
   Gateway gateway(socket(), Echo);
-  std::vector<int> clients;
-  for (int i = 0; i < 300; ++i) clients.push_back(Connect());
+  std::vector<int> clients(300);
+  for (int& client : clients) client = Connect();
   for (int i = 0; i < 300; ++i) {
     EXPECT_TRUE(SendAll(clients[i], std::to_string(i)));
     shutdown(clients[i], SHUT_WR);

@@ -12,7 +12,7 @@
 namespace cronium::gateway::helpers {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;  // the one namespace that the style lets in whole
 
 const std::string kBin = CRONIUM_INJECT_DIR "/bin/";
 const std::string kDone = JsonResponse(200, R"({"success":true})");

@@ -53,7 +53,9 @@ RunResult RunProgram(const std::vector<std::string>& words,
   signal(SIGPIPE, SIG_IGN);
   std::vector<std::string> argv_words = words;
   std::vector<std::string> envp_words;
-  for (const auto& [name, value] : environment) envp_words.push_back(name + "=" + value);
+  envp_words.reserve(environment.size());
+  for (const auto& [name, value] : environment)
+    envp_words.emplace_back(name).append("=").append(value);
   const std::vector<char*> argv = Pointers(&argv_words);
   const std::vector<char*> envp = Pointers(&envp_words);
   const Pipe in;

@@ -8,7 +8,7 @@
 namespace cronium::gateway::helpers {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;  // the one namespace that the style lets in whole
 
 TEST(IsJson, TakesEveryKindOfValueAndSpaceAroundIt) {
   for (const char* text : {"null",
@@ -67,8 +67,9 @@ TEST(IsJson, GoesAsDeepAsItsLimitAndNoDeeper) {
   EXPECT_TRUE(IsJson(nested(kMaxJsonDepth)));
   EXPECT_FALSE(IsJson(nested(kMaxJsonDepth + 1)));
   EXPECT_FALSE(IsJson(nested(1'000'000)));
-  std::string objects = "1";
-  for (int i = 0; i < kMaxJsonDepth; ++i) objects = "{\"a\":" + objects + "}";
+  std::string objects;
+  for (int i = 0; i < kMaxJsonDepth; ++i) objects += "{\"a\":";
+  objects += "1" + std::string(kMaxJsonDepth, '}');
   EXPECT_TRUE(IsJson(objects));
   EXPECT_FALSE(IsJson("[" + objects + "]"));
 }

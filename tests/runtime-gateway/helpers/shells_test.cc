@@ -85,7 +85,7 @@ TEST_F(ShellsTest, TheFileDefinesEveryNameThatIsAProgram) {
   for (const auto& entry : std::filesystem::directory_iterator(kInject + "/bin")) {
     const std::string name = entry.path().filename();
     if (!name.starts_with("cronium_")) continue;
-    script += "command -v " + name + "; " + name + " --help; ";
+    script.append("command -v ").append(name).append("; ").append(name).append(" --help; ");
     ++names;
   }
   EXPECT_EQ(names, 16);
