@@ -175,7 +175,7 @@ class LogCapture::Impl {
   std::vector<Command> commands_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   // Taken out of captures_ and not yet let go of by the thread.
-  absl::flat_hash_set<Capture*> removing_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<const Capture*> removing_ ABSL_GUARDED_BY(mutex_);
 
   std::deque<Fifo*> ready_;
   absl::flat_hash_set<Capture*> blocked_;
@@ -311,11 +311,11 @@ absl::Status LogCapture::Impl::Remove(const std::string& execution_id) {
       removing_.insert(capture.get());
     }
   }
-  if (capture != nullptr) {
-    Send({Command::Kind::kRemove, capture, nullptr});
+  if (const Capture* removed = capture.get(); removed != nullptr) {
+    Send({Command::Kind::kRemove, std::move(capture), nullptr});
     if (std::this_thread::get_id() != thread_.get_id()) {
       MutexLock lock(&mutex_);
-      while (removing_.contains(capture.get())) removed_.Wait(&mutex_);
+      while (removing_.contains(removed)) removed_.Wait(&mutex_);
     }
   }
   std::error_code error;
@@ -432,6 +432,8 @@ bool LogCapture::Impl::RunCommands() {
         break;
       case Command::Kind::kRemove: {
         Detach(capture);
+        command.capture
+            .reset();  // What it held is free, and its bytes not counted, when Remove returns.
         MutexLock lock(&mutex_);
         removing_.erase(capture);
         removed_.NotifyAll();

@@ -341,8 +341,8 @@ TEST_F(LogCaptureTest, ADiskThatFailsMakesTheJobWaitAndLosesNothing) {
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
   struct rlimit small = limit;
   small.rlim_cur = 1 << 20;
-  Helper writer({"flood", folder_.path("exec_1"), std::to_string(4 << 20)});
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  Helper writer({"flood", folder_.path("exec_1"), std::to_string(4 << 20)});
   const bool failed = Await([&] { return !capture_->State("exec_1")->problem.ok(); });
   const LogState state = *capture_->State("exec_1");
   const bool running = writer.Running();
