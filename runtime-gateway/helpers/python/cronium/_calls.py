@@ -90,7 +90,9 @@ def _error_of(status: int, answer: Dict[str, Any]) -> CroniumAPIError:
 
 
 def _says_unset(error: CroniumAPIError) -> bool:
-    return error.status_code == 404 and error.message == "variable not found"
+    return error.status_code == 404 and (
+        error.code == "VARIABLE_NOT_FOUND" or error.message == "variable not found"
+    )
 
 
 def input() -> Call:

@@ -21,10 +21,14 @@ class IdleConnections:
             # A fork's parent goes on using these, and its answers must not end up here.
             self.close()
             self._pid = os.getpid()
-        try:
-            return self._sockets.pop()
-        except IndexError:
-            return None
+        while True:
+            try:
+                sock = self._sockets.pop()
+            except IndexError:
+                return None
+            if _is_quiet(sock):
+                return sock
+            sock.close()
 
     def give(self, sock: socket.socket) -> None:
         if len(self._sockets) < MAX_IDLE:
@@ -39,3 +43,14 @@ class IdleConnections:
 
     def __del__(self) -> None:
         self.close()
+
+
+def _is_quiet(sock: socket.socket) -> bool:
+    """Whether the server has neither ended the connection nor said something unasked."""
+    try:
+        sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False

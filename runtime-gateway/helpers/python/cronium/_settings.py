@@ -69,10 +69,10 @@ def _endpoint(environ: Mapping[str, str]) -> Tuple[Optional[str], Optional[Tuple
         )
     if not url or os.path.exists(DEFAULT_SOCKET):
         return DEFAULT_SOCKET, None
-    match = re.match(r"http://(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?/?\Z", url)
+    match = re.match(
+        r"http://(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?/?\Z", url
+    )
     port = int(match.group(3) or 80) if match else 0
     if match is None or not 0 < port < 65536:
-        raise CroniumError(
-            "CRONIUM_RUNTIME_API must be http://HOST[:PORT], not {!r}".format(url)
-        )
+        raise CroniumError("CRONIUM_RUNTIME_API must be http://HOST[:PORT], not {!r}".format(url))
     return None, (match.group(1) or match.group(2), port)

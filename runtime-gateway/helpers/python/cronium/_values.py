@@ -36,6 +36,4 @@ def decode(text: bytes) -> Any:
 
 
 def _dump(value: Any, ensure_ascii: bool) -> str:
-    return json.dumps(
-        value, ensure_ascii=ensure_ascii, allow_nan=False, separators=(",", ":")
-    )
+    return json.dumps(value, ensure_ascii=ensure_ascii, allow_nan=False, separators=(",", ":"))
