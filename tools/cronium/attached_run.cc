@@ -154,8 +154,9 @@ void AttachedRun::Act(InterruptPolicy::Action action) {
       return;
     case InterruptPolicy::Action::kLeave:
       left_ = true;
-      context_->cancel_all.Cancel();
+      // In this order, so that the follower does not take the calls' end for lost contact.
       stop_following_.Cancel();
+      context_->cancel_all.Cancel();
       return;
   }
 }

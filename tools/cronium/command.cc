@@ -45,8 +45,9 @@ absl::StatusOr<std::unique_ptr<Client>> CommandContext::Connect() {
   retries.clock = process.clock;
   retries.pause = [this](absl::Duration time) { return Pause(time); };
   retries.on_retry = [this, tries_for = retries.retry_for](const absl::Status& status) {
-    streams->Notice(
-        absl::StrCat(Printable(status.message()), "; trying again for ", Span(tries_for)));
+    if (cancel_all.cancelled()) return;
+    streams->Notice(absl::StrCat(Printable(status.message()), "; trying again for ",
+                                 absl::FormatDuration(tries_for)));
   };
   return WithRetries(*std::move(client), std::move(retries));
 }

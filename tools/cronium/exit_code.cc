@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/cronium/exit_code.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tools/cronium/format.h"
 
@@ -30,7 +31,7 @@ std::string DescribeEnd(const v1::Job& job) {
   if (job.end_reason() != v1::END_REASON_UNSPECIFIED && Word(job.end_reason()) != text) {
     absl::StrAppend(&text, ": ", Word(job.end_reason()));
   }
-  if (!job.state_message().empty()) {
+  if (!job.state_message().empty() && !absl::EqualsIgnoreCase(job.state_message(), text)) {
     absl::StrAppend(&text, ": ", Printable(job.state_message()));
   }
   if (job.has_exit_code()) absl::StrAppend(&text, " (exit code ", job.exit_code(), ")");

@@ -19,7 +19,8 @@ absl::StatusOr<v1::Job> PrintLogs(CommandContext& context, Client* client,
   };
   following.on_lost = [&](const absl::Status& status) {
     context.streams->Notice(absl::StrCat("lost contact: ", Printable(status.message()),
-                                         "; trying again for ", Span(following.give_up_after)));
+                                         "; trying again for ",
+                                         absl::FormatDuration(following.give_up_after)));
   };
   following.on_found = [&] { context.streams->Notice("connected again"); };
   LogFollower follower(client, cancellation, following);

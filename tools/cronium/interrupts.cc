@@ -11,9 +11,13 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 namespace cronium::cli {
 namespace {
+
+constexpr absl::Duration kRepeatOfOneRequest = absl::Seconds(1);
 
 sigset_t HandledSignals() {
   sigset_t set;
@@ -91,6 +95,8 @@ void Interrupts::Stop() {
 }
 
 void Interrupts::Run(const Handler& handler) {
+  signalfd_siginfo last = {};
+  absl::Time last_time;
   while (true) {
     pollfd waited[] = {{stop_.get(), POLLIN, 0},
                        {signals_.get(), POLLIN, 0},
@@ -100,6 +106,14 @@ void Interrupts::Run(const Handler& handler) {
     if (waited[1].revents != 0) {
       signalfd_siginfo info;
       if (read(signals_.get(), &info, sizeof(info)) != sizeof(info)) continue;
+      // timeout(1) and some supervisors signal the process and then its group, which it is in: that
+      // is one request. From a terminal's Ctrl-C each signal is a new one.
+      const bool repeated = info.ssi_code == SI_USER && info.ssi_pid == last.ssi_pid &&
+                            info.ssi_signo == last.ssi_signo &&
+                            absl::Now() - last_time < kRepeatOfOneRequest;
+      last = info;
+      last_time = absl::Now();
+      if (repeated) continue;
       (info.ssi_signo == SIGINT ? handler.on_interrupt : handler.on_terminate)();
     } else if (waited[2].revents != 0) {
       // A terminal gives one line at a time; at its end an empty one, which is an answer too.

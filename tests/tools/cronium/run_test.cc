@@ -257,6 +257,7 @@ TEST_F(RunTest, CtrlCAfterACancelLeavesEvenWithTheControllerAway) {
   process_.PressCtrlC();
   EXPECT_EQ(process_.Wait(), 125);
   EXPECT_THAT(err(), HasSubstr("left before the end of " + job));
+  EXPECT_THAT(err(), Not(HasSubstr("CANCELLED")));
 }
 
 TEST_F(RunTest, CtrlCWhileTheControllerDoesNotAnswerTheSubmission) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <pty.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,6 +37,7 @@ class Terminal {
   void Type(absl::string_view keys) {
     ASSERT_EQ(write(terminal_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
   }
+  void Signal(int signal_number) { kill(pid_, signal_number); }
   // Reads until the text was shown, or the program ended.
   void WaitFor(absl::string_view text) {
     while (!absl::StrContains(shown_, text) && Read()) {
@@ -110,6 +112,22 @@ TEST_F(TerminalTest, ASecondCtrlCCancelsAndTheEndIsAwaited) {
   controller_.End(job_id_, v1::JOB_STATE_CANCELLED, v1::END_REASON_CANCELLED, 143);
   EXPECT_EQ(terminal_->ExitCode(), 130);
   EXPECT_THAT(terminal_->shown(), HasSubstr(job_id_ + " CANCELLED"));
+}
+
+TEST_F(TerminalTest, ASignalThatTimeoutSendsTwiceIsOneRequest) {
+  terminal_->Signal(SIGINT);
+  terminal_->Signal(SIGINT);
+  terminal_->WaitFor("to detach");
+  terminal_->Type("d\n");
+  EXPECT_EQ(terminal_->ExitCode(), 125);
+  EXPECT_TRUE(controller_.cancelled().empty());
+}
+
+TEST_F(TerminalTest, SigtermCancelsWithoutAsking) {
+  terminal_->Signal(SIGTERM);
+  controller_.WaitForCancel();
+  controller_.End(job_id_, v1::JOB_STATE_CANCELLED, v1::END_REASON_CANCELLED, 143);
+  EXPECT_EQ(terminal_->ExitCode(), 130);
 }
 
 }  // namespace

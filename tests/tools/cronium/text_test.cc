@@ -52,7 +52,11 @@ TEST(DescribeEnd, SaysWhyInOneLine) {
   v1::Job job = EndedJob(v1::JOB_STATE_FAILED, v1::END_REASON_IMAGE_UNAVAILABLE);
   job.set_state_message("no image x\non web-1");
   EXPECT_EQ(DescribeEnd(job), "FAILED: IMAGE_UNAVAILABLE: no image x\\non web-1");
-  EXPECT_EQ(DescribeEnd(EndedJob(v1::JOB_STATE_CANCELLED, v1::END_REASON_CANCELLED)), "CANCELLED");
+  job = EndedJob(v1::JOB_STATE_CANCELLED, v1::END_REASON_CANCELLED);
+  job.set_state_message("cancelled");
+  EXPECT_EQ(DescribeEnd(job), "CANCELLED");
+  job.set_state_message("too late");
+  EXPECT_EQ(DescribeEnd(job), "CANCELLED: too late");
   EXPECT_EQ(DescribeEnd(EndedJob(v1::JOB_STATE_TIMED_OUT, v1::END_REASON_RUN_TIMEOUT, 143)),
             "TIMED_OUT: RUN_TIMEOUT (exit code 143)");
 }
