@@ -57,6 +57,7 @@ void RetryingCall::MakeTry() {
     MutexLock lock(&mutex_);
     ++tries_;
     context_ = context;
+    pause_.reset();
     // Cancelled before it begins, a call ends as soon as it does.
     if (cancelled_) context->TryCancel();
   }
@@ -110,6 +111,7 @@ void RetryingCall::End(absl::Status status) {
   {
     MutexLock lock(&mutex_);
     repeated = repeated_;
+    pause_.reset();
   }
   done_(status, repeated);
   policy_.on_end(this, status);
