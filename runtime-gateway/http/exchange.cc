@@ -54,18 +54,21 @@ MHD_Response* ToMhd(Response* response, bool close) {
 
 Exchange::Exchange(ExchangeContext* context, Transport transport, absl::string_view target,
                    MHD_Connection* connection)
-    : context_(context),
+    : presence_(context),
+      context_(context),
       transport_(transport),
       target_(target),
       connection_(connection),
       begin_ns_(context->clock->BoottimeNs()),
       body_share_(context->bodies),
-      answer_share_(context->bodies) {
+      answer_share_(context->bodies) {}
+
+Exchange::Presence::Presence(ExchangeContext* context) : context_(context) {
   MutexLock lock(&context_->mutex);
   ++context_->active;
 }
 
-Exchange::~Exchange() {
+Exchange::Presence::~Presence() {
   MutexLock lock(&context_->mutex);
   if (--context_->active == 0) context_->none.NotifyAll();
 }
@@ -256,7 +259,9 @@ MHD_Result Exchange::AnswerAmidBody(Response response) {
 void Exchange::Count(const Response& response) {
   const auto took = absl::Nanoseconds(context_->clock->BoottimeNs() - begin_ns_);
   context_->metrics->CountRequest(route_, response.status, took);
-  LogDebug("answered", {{"route", route_}, {"status", response.status}, {"took_us", absl::ToInt64Microseconds(took)}});
+  LogDebug("answered", {{"route", route_},
+                        {"status", response.status},
+                        {"took_us", absl::ToInt64Microseconds(took)}});
 }
 
 absl::string_view Exchange::Header(const char* name) const {

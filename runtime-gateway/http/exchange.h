@@ -53,7 +53,6 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
   Exchange(ExchangeContext* context, Transport transport, absl::string_view target,
            MHD_Connection* connection);
-  ~Exchange();
 
   MHD_Result OnEvent(const char* method, const char* data, size_t* data_size);
   void OnEnd(MHD_RequestTerminationCode code);
@@ -89,6 +88,19 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void Count(const Response& response);
   absl::string_view Header(const char* name) const;
 
+  // Counts the exchange; the context may be gone as soon as the last one is.
+  class Presence {
+   public:
+    explicit Presence(ExchangeContext* context);
+    ~Presence();
+    Presence(const Presence&) = delete;
+    Presence& operator=(const Presence&) = delete;
+
+   private:
+    ExchangeContext* const context_;
+  };
+
+  const Presence presence_;  // First, so that it ends last.
   ExchangeContext* const context_;
   const Transport transport_;
   const std::string target_;

@@ -170,12 +170,18 @@ bool HttpServer::WaitUntilIdle(absl::Duration timeout) {
 
 void HttpServer::Stop() {
   StopAccepting();
+  ExchangeContext& context = impl_->context;
   {
     // libmicrohttpd cannot stop while a connection is suspended.
-    MutexLock lock(&impl_->context.mutex);
-    while (impl_->context.suspended > 0) impl_->context.none.Wait(&impl_->context.mutex);
+    MutexLock lock(&context.mutex);
+    while (context.suspended > 0) context.none.Wait(&context.mutex);
   }
   for (const auto& loop : impl_->loops) MHD_stop_daemon(loop->daemon);
+  {
+    // A callback that has just replied may still hold its exchange.
+    MutexLock lock(&context.mutex);
+    while (context.active > 0) context.none.Wait(&context.mutex);
+  }
   impl_->loops.clear();
   for (Listener& listener : impl_->listeners) listener.Close();
 }
