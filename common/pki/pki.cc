@@ -278,6 +278,23 @@ absl::StatusOr<PeerIdentity> ParseIdentityUri(absl::string_view uri) {
       "\"", uri, "\" is neither cronium://CLUSTER/controller nor cronium://CLUSTER/node/NAME"));
 }
 
+absl::StatusOr<PeerIdentity> IdentityOfCertificate(absl::string_view certificate_pem) {
+  absl::StatusOr<UniqueCertificate> certificate = CertificateFromPem(certificate_pem);
+  if (!certificate.ok()) return Invalid("certificate", certificate.status().message());
+  const UniqueNames names(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate->get(), NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type != GEN_URI) continue;
+    const ASN1_IA5STRING* uri = name->d.uniformResourceIdentifier;
+    absl::StatusOr<PeerIdentity> identity = ParseIdentityUri(
+        absl::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(uri)),
+                          static_cast<size_t>(ASN1_STRING_length(uri))));
+    if (identity.ok()) return identity;
+  }
+  return Invalid("certificate", "names no node and no controller of a cluster");
+}
+
 absl::StatusOr<std::string> ClusterOfCa(absl::string_view ca_certificate_pem) {
   absl::StatusOr<UniqueCertificate> certificate = CertificateFromPem(ca_certificate_pem);
   if (!certificate.ok()) return Invalid("CA certificate", certificate.status().message());

@@ -48,6 +48,9 @@ std::string ControllerUri(absl::string_view cluster);
 // INVALID_ARGUMENT where uri is none of ours.
 absl::StatusOr<PeerIdentity> ParseIdentityUri(absl::string_view uri);
 
+// What the URI of a certificate says, whoever signed it.
+absl::StatusOr<PeerIdentity> IdentityOfCertificate(absl::string_view certificate_pem);
+
 // The cluster that a CA of MakeCa was made for.
 absl::StatusOr<std::string> ClusterOfCa(absl::string_view ca_certificate_pem);
 

@@ -38,16 +38,17 @@ class StreamScript {
   void Send(const Response& response) {
     MutexLock lock(&mutex_);
     while (reactor_ == nullptr) changed_.Wait(&mutex_);
+    Reactor* const reactor = reactor_;
     writing_ = true;
-    reactor_->StartWrite(&response);
-    while (writing_ && reactor_ != nullptr) changed_.Wait(&mutex_);
+    reactor->StartWrite(&response);
+    while (writing_ && reactor_ == reactor) changed_.Wait(&mutex_);
   }
   // Ends the stream; waits until it has.
   void End(const grpc::Status& status) {
     MutexLock lock(&mutex_);
     while (reactor_ == nullptr) changed_.Wait(&mutex_);
     const int ended = ended_;
-    if (!std::exchange(finished_, true)) reactor_->Finish(status);
+    if (!std::exchange(reactor_->finished, true)) reactor_->Finish(status);
     while (ended_ == ended) changed_.Wait(&mutex_);
   }
   // Waits until that many streams have ended, from either side.
@@ -69,7 +70,6 @@ class StreamScript {
       metadata_[std::string(key.data(), key.size())] = std::string(value.data(), value.size());
     }
     reactor_ = new Reactor(this);
-    finished_ = false;
     changed_.NotifyAll();
     return reactor_;
   }
@@ -83,7 +83,7 @@ class StreamScript {
         MutexLock lock(&script_->mutex_);
         if (ok) script_->requests_.push_back(request_);
         script_->changed_.NotifyAll();
-        if (!ok && std::exchange(script_->finished_, true)) return;
+        if (!ok && std::exchange(finished, true)) return;
       }
       if (ok) {
         this->StartRead(&request_);
@@ -99,12 +99,16 @@ class StreamScript {
     void OnDone() override {
       {
         MutexLock lock(&script_->mutex_);
-        script_->reactor_ = nullptr;
+        // A next one may have come already.
+        if (script_->reactor_ == this) script_->reactor_ = nullptr;
         ++script_->ended_;
         script_->changed_.NotifyAll();
       }
       delete this;
     }
+
+    // Finish was called. Guarded by the script's mutex.
+    bool finished = false;
 
    private:
     StreamScript* const script_;
@@ -115,7 +119,6 @@ class StreamScript {
   CondVar changed_;
   Reactor* reactor_ ABSL_GUARDED_BY(mutex_) = nullptr;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<Request> requests_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::string> metadata_ ABSL_GUARDED_BY(mutex_);
   int ended_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -199,5 +199,18 @@ TEST(PkiTest, OtherUrisAreNoIdentity) {
   }
 }
 
+TEST(PkiTest, ACertificateSaysWhoseItIs) {
+  const KeyAndCertificate ca = Ca();
+  const auto node = IssueCertificate(ca, NodeRequest());
+  ASSERT_TRUE(node.ok()) << node.status();
+  const auto identity = IdentityOfCertificate(node->certificate_pem);
+  ASSERT_TRUE(identity.ok()) << identity.status();
+  EXPECT_EQ(identity->cluster, "main");
+  EXPECT_EQ(identity->kind, "node");
+  EXPECT_EQ(identity->node, "web-1");
+  EXPECT_FALSE(IdentityOfCertificate(ca.certificate_pem).ok());
+  EXPECT_FALSE(IdentityOfCertificate("no certificate").ok());
+}
+
 }  // namespace
 }  // namespace cronium
