@@ -87,10 +87,20 @@ class ControllerImpl : public Controller {
     if (core_thread_ != nullptr) core_thread_->Stop();
     if (logs_ != nullptr) logs_->Shutdown(kFlushTimeout);
     if (commits_ != nullptr) commits_->Shutdown(kFlushTimeout);
+    if (server_ != nullptr) LogCommits();
     server_.reset();
   }
 
  private:
+  // How well group commit worked: changes to groups.
+  void LogCommits() const {
+    const CommitCounters counters = commits_->counters();
+    LogInfo("commits made", {{"groups", counters.groups},
+                             {"changes", counters.changes},
+                             {"largest_group", counters.largest_group},
+                             {"failures", counters.failures}});
+  }
+
   absl::Status OpenStores(const DataDir& data) {
     if (absl::Status status = MakeDirectories(data.path, 0700); !status.ok()) return status;
     absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open({data.database()});

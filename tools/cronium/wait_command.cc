@@ -2,6 +2,7 @@
 #include "tools/cronium/wait_command.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "tools/cronium/backoff.h"
 #include "tools/cronium/errors.h"
@@ -88,9 +90,11 @@ absl::Status WaitForAll(CommandContext& context, Client* client,
 }
 
 int Wait(CommandContext& context, std::vector<std::string> job_ids, const std::string& timeout) {
-  std::sort(job_ids.begin(), job_ids.end());
-  const auto repeated = std::unique(job_ids.begin(), job_ids.end());
-  job_ids.erase(repeated, job_ids.end());
+  // The same one twice is one.
+  absl::flat_hash_set<std::string> seen;
+  job_ids.erase(std::remove_if(job_ids.begin(), job_ids.end(),
+                               [&](const std::string& id) { return !seen.insert(id).second; }),
+                job_ids.end());
   if (job_ids.size() > kMostWatched) {
     return context.Fail(absl::InvalidArgumentError(
         absl::StrCat(job_ids.size(), " jobs: wait for at most ", kMostWatched, " at a time")));
@@ -115,8 +119,8 @@ int Wait(CommandContext& context, std::vector<std::string> job_ids, const std::s
                      job_ids.size() == 1 ? " job has" : " jobs have", " not ended")));
   }
   if (!status.ok()) return context.Fail(status);
-  for (const auto& [id, job] : ended) {
-    if (const int code = ExitCodeOf(job); code != 0) return code;
+  for (const std::string& id : job_ids) {
+    if (const int code = ExitCodeOf(ended[id]); code != 0) return code;
   }
   return 0;
 }
