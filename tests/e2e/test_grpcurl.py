@@ -29,10 +29,6 @@ def test_describe_shows_calls_and_messages(grpcurl):
     assert "string image = 1" in grpcurl.output("describe", "cronium.v1.ContainerSpec")
 
 
-def test_the_health_service_answers_without_a_token(grpcurl):
-    assert '"SERVING"' in grpcurl.output("grpc.health.v1.Health/Check", token=False)
-
-
 def test_a_job_is_created_followed_and_its_result_read(grpcurl):
     [created] = grpcurl.call("JobService/CreateJob", {"spec": SPEC})
     job_id = created["job"]["id"]
@@ -44,13 +40,13 @@ def test_a_job_is_created_followed_and_its_result_read(grpcurl):
             for stream in ("LOG_STREAM_STDOUT", "LOG_STREAM_STDERR")}
     assert text == {"LOG_STREAM_STDOUT": b"to stdout\n", "LOG_STREAM_STDERR": b"to stderr\n"}
     assert followed[-1]["job"]["state"] == "JOB_STATE_FAILED"
-    assert followed[-1]["job"]["exitCode"] == 3
+    assert followed[-1]["job"]["exit_code"] == 3
 
     [answer] = grpcurl.call("JobService/GetJobResult", {"jobId": job_id})
     result = answer["result"]
     assert result["text"] == "to stdout\n--- STDERR ---\nto stderr\n"
     assert base64.b64decode(result["output"]["streams"]["stderr"]) == b"to stderr\n"
-    assert (result["state"], result["endReason"], result["exitCode"]) == ("JOB_STATE_FAILED", "END_REASON_EXITED", 3)
+    assert (result["state"], result["end_reason"], result["exit_code"]) == ("JOB_STATE_FAILED", "END_REASON_EXITED", 3)
 
 
 def test_an_unknown_job_is_not_found_with_its_reason(grpcurl):
@@ -68,7 +64,7 @@ def test_a_bad_request_names_each_wrong_field(grpcurl):
 
     assert status["code"] == 3
     assert detail(status, "ErrorInfo")["reason"] == "INVALID_REQUEST"
-    fields = {v["field"]: v["description"] for v in detail(status, "BadRequest")["fieldViolations"]}
+    fields = {v["field"]: v["description"] for v in detail(status, "BadRequest")["field_violations"]}
     assert set(fields) == {"spec.container.image", "spec.container.env[1X]", "spec.priority"}
     assert "1000" in fields["spec.priority"]
 

@@ -145,10 +145,9 @@ def test_nothing_else_can_be_reached(cluster, listener_on_node, listener_here):
     [other_container] = set(cluster.containers_of(other_job))
     assert engine.inspect(other_container)["NetworkSettings"]["IPAddress"] == ""
     host, node = cluster.network.address, cluster.nodes[0].host.address
-    bridge = engine.docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").strip()
     addresses = {
         "the controller": (host, 7443), "a listener on the engine's host": (host, listener_here),
-        "the same by the engine's bridge": (bridge, listener_here), "a listener on the node": (node, listener_on_node),
+        "the same by the engine's bridge": (engine.bridge_address(), listener_here), "a listener on the node": (node, listener_on_node),
         "another job": ("127.0.0.1", 9000), "the outside": ("192.0.2.1", 80), "a name service": ("127.0.0.11", 53)}
     # What the job must not reach is there for others to reach.
     for name in ("the controller", "a listener on the engine's host", "the same by the engine's bridge",

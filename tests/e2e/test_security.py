@@ -91,6 +91,13 @@ def test_a_caller_without_a_good_token_is_refused(connect, token, reason):
         assert failure.message
 
 
+def test_whether_the_controller_serves_may_be_asked_without_a_token(connect):
+    check = connect().unary_unary("/grpc.health.v1.Health/Check")
+
+    # HealthCheckResponse{status: SERVING}, the answer to an empty HealthCheckRequest.
+    assert check(b"", timeout=seconds(10)) == b"\x08\x01"
+
+
 def test_a_node_certificate_is_no_api_token(cluster, connect):
     node = cluster.nodes[0]
     stub = job_service_pb2_grpc.JobServiceStub(connect(certificate=node.certificate, key=node.key))
@@ -124,7 +131,7 @@ def test_an_agent_with_a_certificate_of_a_foreign_ca_says_that_it_is_not_let_in(
     for folder in ("state", "api"):
         os.mkdir(tmp_path / folder)
     agent = Process("foreign agent", [
-        settings.program("cronium-agent"), "--controller", cluster.address, "--ca", str(cluster.ca),
+        settings.program("cronium-agent"), "--node", "node-1", "--controller", cluster.address, "--ca", str(cluster.ca),
         "--certificate", str(foreign / "node.crt"), "--key", str(foreign / "node.key"),
         "--state-dir", str(tmp_path / "state"), "--gateway-dir", str(tmp_path / "api"),
         "--inject-dir", str(settings.PREFIX / "lib/cronium/inject")], cluster.logs / "foreign-agent.log").start()

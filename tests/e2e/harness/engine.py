@@ -41,6 +41,13 @@ def inspect(name):
     return json.loads(docker("inspect", name))[0]
 
 
+def bridge_address():
+    """The host's own address on the engine's default bridge."""
+    name = docker("network", "inspect", "bridge", "--format", '{{index .Options "com.docker.network.bridge.name"}}')
+    shown = subprocess.run(["ip", "-json", "-4", "address", "show", "dev", name.strip()], capture_output=True, check=True)
+    return json.loads(shown.stdout)[0]["addr_info"][0]["local"]
+
+
 def clusters():
     """Names of the clusters that containers on this engine belong to."""
     return set(docker("ps", "--all", "--filter", f"label={_CLUSTER}",
