@@ -2,6 +2,7 @@
 #include "agent/execution/run_folder.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -19,6 +20,14 @@ namespace {
 constexpr absl::string_view kKeep = "keep";
 constexpr int64_t kMaxLeaseFileBytes = 64;
 
+// An ES module finds packages beside itself and not by NODE_PATH; `python3 -E` passes PYTHONPATH
+// over.
+constexpr struct {
+  const char* name;
+  const char* target;
+} kModuleLinks[] = {{"/cronium", "/opt/cronium/lib/python/cronium"},
+                    {"/node_modules", "/opt/cronium/lib/node/node_modules"}};
+
 // The mode is exact whatever the umask.
 absl::Status MakeFolder(const std::string& path, mode_t mode) {
   if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
@@ -26,6 +35,11 @@ absl::Status MakeFolder(const std::string& path, mode_t mode) {
   }
   if (chmod(path.c_str(), mode) != 0) return ErrnoError(path, "cannot set its mode", errno);
   return absl::OkStatus();
+}
+
+absl::Status MakeLink(const std::string& path, const char* target) {
+  if (symlink(target, path.c_str()) == 0 || errno == EEXIST) return absl::OkStatus();
+  return ErrnoError(path, "cannot make the link", errno);
 }
 
 }  // namespace
@@ -45,6 +59,9 @@ absl::Status RunFolders::Make(absl::string_view execution_id, absl::string_view 
   absl::Status status = MakeFolder(path, 0755);
   if (status.ok()) status = MakeJobFifos(path);
   if (status.ok()) status = WriteFileAtomic(path + "/script", script, 0555);
+  for (const auto& [name, target] : kModuleLinks) {
+    if (status.ok()) status = MakeLink(path + name, target);
+  }
   if (status.ok()) status = WriteLease(execution_id, lease_end_ns);
   return status;
 }

@@ -24,6 +24,8 @@ inline constexpr int64_t kLeaseForever = std::numeric_limits<int64_t>::max();
 //       stdout stderr status   FIFOs 0666 (made by agent/logs)
 //       script                 0555
 //       lease                  0444; CLOCK_BOOTTIME ns, or `keep`
+//       cronium node_modules   links to the helpers for Python and Node.js, which look beside a
+//                              script first; they lead somewhere only inside the container
 //
 // Nothing is synced: after a crash of the host the container is gone too. Not thread-safe.
 class RunFolders {

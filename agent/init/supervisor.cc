@@ -29,12 +29,22 @@ constexpr int kForwarded[] = {SIGTERM, SIGINT,  SIGHUP,  SIGQUIT,
                               SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH};
 
 constexpr const char* kHelpers = "/opt/cronium/bin";
+constexpr const char* kPythonHelpers = "/opt/cronium/lib/python";
+constexpr const char* kNodeHelpers = "/opt/cronium/lib/node/node_modules";
 constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-void PutHelpersFirstInPath() {
-  const char* path = getenv("PATH");
-  const std::string rest = path != nullptr && *path != '\0' ? path : kDefaultPath;
-  setenv("PATH", (std::string(kHelpers) + ":" + rest).c_str(), 1);
+// Puts `folder` before what the variable lists, or before `fallback` where it lists nothing.
+void PutFirst(const char* variable, const char* folder, const std::string& fallback) {
+  const char* value = getenv(variable);
+  const std::string rest = value != nullptr && *value != '\0' ? value : fallback;
+  setenv(variable, (rest.empty() ? folder : folder + (":" + rest)).c_str(), 1);
+}
+
+// Here rather than in the container's settings, where they would replace what the image has set.
+void PutHelpersFirst() {
+  PutFirst("PATH", kHelpers, kDefaultPath);
+  PutFirst("PYTHONPATH", kPythonHelpers, "");
+  PutFirst("NODE_PATH", kNodeHelpers, "");
 }
 
 std::string WithErrno(const std::string& text) { return text + ": " + strerror(errno); }
@@ -49,7 +59,7 @@ int Supervisor::Run() {
   if (OpenSignals() && OpenFifos() && TakeLease()) {
     EnterWorkdir();
     StartRelay();
-    PutHelpersFirstInPath();
+    PutHelpersFirst();
     oom_kills_before_ = CountOomKills();
     StartChild();
   }

@@ -50,6 +50,14 @@ TEST_F(RunFolderTest, HoldsWhatAContainerNeedsWhateverTheUmask) {
   EXPECT_EQ(*ReadFile(folders_->PathOf("exec_1") + "/lease"), "12345");
 }
 
+TEST_F(RunFolderTest, LeadsToTheModulesForPythonAndNode) {
+  ASSERT_TRUE(folders_->Make("exec_1", "", 1).ok());
+  const std::string path = folders_->PathOf("exec_1");
+  EXPECT_EQ(std::filesystem::read_symlink(path + "/cronium"), "/opt/cronium/lib/python/cronium");
+  EXPECT_EQ(std::filesystem::read_symlink(path + "/node_modules"),
+            "/opt/cronium/lib/node/node_modules");
+}
+
 TEST_F(RunFolderTest, MayBeMadeAgain) {
   ASSERT_TRUE(folders_->Make("exec_1", "one", 1).ok());
   ASSERT_TRUE(folders_->Make("exec_1", "two", 2).ok());

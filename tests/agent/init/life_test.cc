@@ -85,6 +85,19 @@ TEST(InitLife, GivesAJobWithoutPathASensibleOne) {
   setenv("PATH", path.c_str(), 1);
 }
 
+TEST(InitLife, PutsTheHelpersBeforeTheModulesOfTheImageOrJob) {
+  unsetenv("PYTHONPATH");
+  setenv("NODE_PATH", "", 1);
+  EXPECT_EQ(OutputOf("echo $PYTHONPATH $NODE_PATH"),
+            "/opt/cronium/lib/python /opt/cronium/lib/node/node_modules\n");
+  setenv("PYTHONPATH", "/app:/lib", 1);
+  setenv("NODE_PATH", "/app", 1);
+  EXPECT_EQ(OutputOf("echo $PYTHONPATH $NODE_PATH"),
+            "/opt/cronium/lib/python:/app:/lib /opt/cronium/lib/node/node_modules:/app\n");
+  unsetenv("PYTHONPATH");
+  unsetenv("NODE_PATH");
+}
+
 TEST(InitLife, StartsInTheWorkingFolderWithEmptyInput) {
   EXPECT_EQ(OutputOf("pwd; cat; readlink /proc/$$/fd/0"), "/tmp\n/dev/null\n");
 }
