@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/1.1 without the wire (RFC 9112): what to send, and what was received.
 
-The standard library's client blocks, so asyncio cannot use it, and Debian's python3-minimal does
-not have it. The runtime API needs little of HTTP, and both clients share this little.
+The standard library's client blocks, so asyncio cannot use it, and takes longer to import than all
+of this package. The runtime API needs little of HTTP, and both clients share this little.
 """
 
 from typing import Dict, Generator, Optional
