@@ -74,6 +74,9 @@ JobRun::JobRun() {
   out_ = new FifoReader(Path("stdout"));
   err_ = new FifoReader(Path("stderr"));
   status_ = new FifoReader(Path("status"));
+  // Held open, so that neither side waits for the other to open it and no line is lost.
+  go_ = open(Path("go").c_str(), O_RDWR | O_CLOEXEC);
+  EXPECT_GE(go_, 0);
   WriteLease("keep\n");
 }
 
@@ -90,6 +93,7 @@ JobRun::~JobRun() {
   delete out_;
   delete err_;
   delete status_;
+  close(go_);
   std::filesystem::remove_all(dir_);
 }
 
@@ -141,11 +145,7 @@ int JobRun::Wait() {
   return exit_code_;
 }
 
-void JobRun::Go() {
-  const int fd = open(Path("go").c_str(), O_WRONLY | O_CLOEXEC);
-  EXPECT_EQ(write(fd, "go\n", 3), 3);
-  close(fd);
-}
+void JobRun::Go() { EXPECT_EQ(write(go_, "go\n", 3), 3); }
 
 void JobRun::CloseOut() {
   delete out_;

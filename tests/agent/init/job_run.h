@@ -59,7 +59,7 @@ class JobRun {
   // Waits for init to end: its exit code, or -n when signal n killed it.
   int Wait();
 
-  // Lets a script go on that reads a line from $GO. Waits for it to have got there.
+  // Lets a script go on that reads a line from $GO, or will.
   void Go();
 
   // Read on from one call to the next, so that two calls make two parts.
@@ -75,6 +75,7 @@ class JobRun {
   FifoReader* out_ = nullptr;
   FifoReader* err_ = nullptr;
   FifoReader* status_ = nullptr;
+  int go_ = -1;
   pid_t pid_ = 0;
   int exit_code_ = 0;
 };

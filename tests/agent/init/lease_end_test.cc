@@ -13,6 +13,9 @@ namespace {
 
 std::string In(int64_t ns) { return std::to_string(BootNs() + ns) + "\n"; }
 
+// Long enough for a script to get to where the test wants it, on a busy machine too.
+constexpr int64_t kSoon = 3'000 * kMs;
+
 void WaitUntil(int64_t boottime_ns) {
   const timespec at = {.tv_sec = boottime_ns / 1'000'000'000,
                        .tv_nsec = boottime_ns % 1'000'000'000};
@@ -23,7 +26,7 @@ void WaitUntil(int64_t boottime_ns) {
 TEST(InitLease, EndsTheJobWithTermAndLetsItSayGoodbye) {
   JobRun job;
   job.WriteScript("#!/bin/bash\ntrap 'echo bye; exit 0' TERM\necho up\nread x <>$GO\n");
-  job.WriteLease(In(300 * kMs));
+  job.WriteLease(In(kSoon));
   job.Start();
   EXPECT_EQ(job.out().ReadAll(), "up\nbye\n");
   job.status().ReadLine();
@@ -34,7 +37,7 @@ TEST(InitLease, EndsTheJobWithTermAndLetsItSayGoodbye) {
 TEST(InitLease, KillsAJobThatIgnoresTermAfterTheGrace) {
   JobRun job;
   job.WriteScript("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1000; done\n");
-  job.WriteLease(In(200 * kMs));
+  job.WriteLease(In(kSoon));
   job.Start({"--stop-grace-ms", "100"});
   job.status().ReadLine();
   EXPECT_EQ(job.status().ReadAll(), "lease_ended\nended signal 9\ndrained\n");
@@ -44,7 +47,7 @@ TEST(InitLease, KillsAJobThatIgnoresTermAfterTheGrace) {
 TEST(InitLease, EndsAJobThatWasStopped) {
   JobRun job;
   job.WriteScript("#!/bin/sh\nkill -STOP $$\nsleep 1000\n");
-  job.WriteLease(In(200 * kMs));
+  job.WriteLease(In(kSoon));
   job.Start({"--stop-grace-ms", "60000"});
   job.status().ReadLine();
   EXPECT_EQ(job.status().ReadAll(), "lease_ended\nended signal 15\ndrained\n");
@@ -54,7 +57,7 @@ TEST(InitLease, EndsAJobThatWasStopped) {
 TEST(InitLease, ThatWasRenewedLetsTheJobRunOn) {
   JobRun job;
   job.WriteScript("#!/bin/sh\necho up\nread x <$GO\necho on\n");
-  const int64_t first_end = BootNs() + 300 * kMs;
+  const int64_t first_end = BootNs() + kSoon;
   job.WriteLease(std::to_string(first_end));
   job.Start();
   EXPECT_EQ(job.out().ReadLine(), "up");
@@ -70,8 +73,8 @@ TEST(InitLease, ThatWasRenewedLetsTheJobRunOn) {
 TEST(InitLease, ThatWasRenewedEndsAtItsNewTime) {
   JobRun job;
   job.WriteScript("#!/bin/sh\nsleep 1000\n");
-  const int64_t second_end = BootNs() + 600 * kMs;
-  job.WriteLease(In(200 * kMs));
+  const int64_t second_end = BootNs() + 2 * kSoon;
+  job.WriteLease(In(kSoon));
   job.Start();
   job.WriteLease(std::to_string(second_end));
   job.status().ReadLine();
@@ -84,7 +87,7 @@ TEST(InitLease, ThatIsGarbledOrGoneByItsEndStandsAsLastKnown) {
   for (const char* text : {"garbage", ""}) {
     JobRun job;
     job.WriteScript("#!/bin/sh\nsleep 1000\n");
-    job.WriteLease(In(300 * kMs));
+    job.WriteLease(In(kSoon));
     job.Start();
     job.status().ReadLine();
     if (*text != '\0') {
@@ -100,7 +103,7 @@ TEST(InitLease, ThatIsGarbledOrGoneByItsEndStandsAsLastKnown) {
 TEST(InitLease, ThatEndsWhileDrainingGivesUpOnAReaderThatIsNotReading) {
   JobRun job;
   job.WriteScript("#!/bin/sh\necho unread\nexit 4\n");
-  job.WriteLease(In(500 * kMs));
+  job.WriteLease(In(kSoon));
   job.Start();
   EXPECT_EQ(job.Wait(), 4) << "the job ended by itself, and its code stands";
   job.status().ReadLine();
@@ -110,7 +113,7 @@ TEST(InitLease, ThatEndsWhileDrainingGivesUpOnAReaderThatIsNotReading) {
 TEST(InitLease, ThatEndsWhileDrainingStillWaitsForAReaderThatReads) {
   JobRun job;
   job.WriteScript("#!/bin/sh\nhead -c 60000 /dev/zero\n");
-  const int64_t end = BootNs() + 300 * kMs;
+  const int64_t end = BootNs() + kSoon;
   job.WriteLease(std::to_string(end));
   job.Start();
   job.status().ReadLine();

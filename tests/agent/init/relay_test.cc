@@ -47,7 +47,7 @@ class Gateway {
     address.sun_family = AF_UNIX;
     path.copy(address.sun_path, sizeof(address.sun_path) - 1);
     EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-    EXPECT_EQ(listen(listener_, 8), 0);
+    EXPECT_EQ(listen(listener_, 512), 0);
     thread_ = std::thread([this, serve = std::move(serve)] {
       while (true) {
         const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
