@@ -17,7 +17,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "the files are little-endian");
 
 constexpr char kFileMagic[8] = {'C', 'R', 'N', 'L', 'O', 'G', '1', '\n'};
-constexpr char kMagic[4] = {'\xc7', 'L', 'F', '1'};
+constexpr absl::string_view kMagic("\xc7LF1", 4);
 constexpr size_t kMaxIdBytes = 24;
 constexpr int kLevel = 1;
 // No payload of ours is larger when decompressed; a damaged one may claim to be.
@@ -71,7 +71,7 @@ std::optional<uint64_t> DecodeFileHeader(absl::string_view bytes) {
 
 void EncodeHeader(uint64_t seed, FrameHeader* header, std::string* out) {
   char bytes[kFrameHeaderBytes] = {};
-  std::memcpy(bytes, kMagic, sizeof(kMagic));
+  kMagic.copy(bytes, kMagic.size());
   bytes[kKindAt] = static_cast<char>(header->kind);
   const size_t id_size = std::min(header->execution_id.size(), kMaxIdBytes);
   bytes[kIdSizeAt] = static_cast<char>(id_size);
@@ -91,7 +91,7 @@ void EncodeHeader(uint64_t seed, FrameHeader* header, std::string* out) {
 }
 
 std::optional<FrameHeader> DecodeHeader(uint64_t seed, absl::string_view bytes) {
-  if (bytes.size() < kFrameHeaderBytes || std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) {
+  if (bytes.size() < kFrameHeaderBytes || bytes.substr(0, kMagic.size()) != kMagic) {
     return std::nullopt;
   }
   FrameHeader header;
@@ -114,9 +114,7 @@ std::optional<FrameHeader> DecodeHeader(uint64_t seed, absl::string_view bytes) 
   return header;
 }
 
-size_t FindMagic(absl::string_view bytes, size_t from) {
-  return bytes.find(absl::string_view(kMagic, sizeof(kMagic)), from);
-}
+size_t FindMagic(absl::string_view bytes, size_t from) { return bytes.find(kMagic, from); }
 
 FrameEncoder::FrameEncoder() : context_(ZSTD_createCCtx()) {
   ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, kLevel);

@@ -94,7 +94,7 @@ struct LogStoreCounters {
 //
 // Thread-safe. One thread of its own (the writer) makes appends durable in groups and runs all
 // callbacks, which must be quick and must not wait for another call of this store. Reads run on the
-// caller's thread, from disk, and never wait for the writer's I/O.
+// caller's thread, from disk, beside the writer.
 class LogStore {
  public:
   using AppendCallback = std::function<void(absl::StatusOr<AppendResult>)>;
@@ -107,8 +107,8 @@ class LogStore {
   // Gives up what is still queued; call Shutdown before.
   ~LogStore();
 
-  // Stores a batch. `done` runs on the writer thread once the batch is durable, in the order of the
-  // calls:
+  // Stores a batch. `done` runs on the writer thread once the batch is durable, for one execution in
+  // the order of the calls:
   //   - entries up to the present durable_seq are dropped as repeats; the rest continues the log;
   //   - a batch that leaves a gap is not stored: rewind;
   //   - INVALID_ARGUMENT where a chunk or the key is malformed (names the field); nothing of the

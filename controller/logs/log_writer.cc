@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/fault.h"
 #include "common/file.h"
 #include "controller/logs/log_store.h"
 
@@ -214,11 +215,14 @@ absl::Status LogWriter::Commit(const Batch& batch) {
   if (*size > batch.offset) {
     if (absl::Status status = batch.file->Truncate(batch.offset); !status.ok()) return status;
   }
+  if (FaultOn("controller.logs.write"))
+    return absl::UnavailableError("controller.logs.write is on");
   absl::Status status = batch.file->Write(batch.offset, batch.bytes);
   if (!status.ok()) return status;
   // After an error of fdatasync the kernel may have dropped the pages: the next attempt writes them
   // again rather than sync again.
   if (status = batch.file->Sync(); !status.ok()) return status;
+  FaultOn("controller.logs.synced");
   ++stats_.syncs;
   stats_.disk_bytes += batch.bytes.size();
   stats_.frames += batch.frames.size();

@@ -47,8 +47,11 @@ uint64_t EmptySum(int bucket) { return Hash(static_cast<uint64_t>(bucket), "buck
 
 absl::StatusOr<std::unique_ptr<PartitionIndex>> PartitionIndex::Open(const std::string& path,
                                                                      bool create) {
-  const UniqueFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600));
-  if (!fd.valid()) return ErrnoError(path, "cannot open", errno);
+  {
+    // Closed before SQLite opens it: closing any descriptor of a file drops SQLite's locks on it.
+    const UniqueFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600));
+    if (!fd.valid()) return ErrnoError(path, "cannot open", errno);
+  }
   using Result = absl::StatusOr<std::unique_ptr<PartitionIndex>>;
   return CatchSqlite(path, [&]() -> Result {
     std::unique_ptr<PartitionIndex> index(new PartitionIndex(path, SQLite::OPEN_READWRITE));

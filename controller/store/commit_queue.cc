@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/error.h"
+#include "common/fault.h"
 #include "common/log.h"
 
 namespace cronium::controller {
@@ -118,7 +119,10 @@ absl::StatusOr<std::vector<ChangeResult>> CommitQueue::CommitWithRetry(const Gro
   for (absl::Duration backoff = options_.min_backoff;;
        backoff = std::min(2 * backoff, options_.max_backoff)) {
     if (TimeIsUp()) return ShutDownError(Health());
-    auto results = store_->Commit(group.changes);
+    auto results = FaultOn("controller.store.commit")
+                       ? absl::UnavailableError("controller.store.commit is on")
+                       : store_->Commit(group.changes);
+    FaultOn("controller.store.committed");
     if (results.ok()) {
       MutexLock lock(&mutex_);
       if (!health_.ok()) LogInfo("store writes again", {{"changes", group.changes.size()}});

@@ -16,8 +16,6 @@
 namespace cronium::controller {
 namespace {
 
-using testing::SizeIs;
-
 constexpr int64_t kLimit = 1 << 20;
 constexpr auto kOut = v1::LOG_STREAM_STDOUT;
 constexpr auto kErr = v1::LOG_STREAM_STDERR;

@@ -125,6 +125,7 @@ TEST_F(LogStoreTest, BatchesSentAheadOfAGapAllAskToGoBackAndTheRestFollows) {
     results.push_back(AppendAsync(store(), Key(), {Chunk(first, absl::StrCat(first, "\n"))}));
   }
   std::vector<bool> rewinds;
+  rewinds.reserve(results.size());
   for (auto& result : results) rewinds.push_back(result.get()->rewind);
   EXPECT_THAT(rewinds, ElementsAre(false, true, true, false, false, false));
   EXPECT_THAT(Entries(ReadAll(store(), Key())), SizeIs(4));
@@ -308,6 +309,7 @@ TEST_F(LogStoreTest, FewOpenPartitionsAndFewKnownExecutionsServeMany) {
   for (int round = 0; round < 3; ++round) {
     for (int partition = 0; partition < 5; ++partition) {
       std::vector<std::future<Appended>> results;
+      results.reserve(12);
       for (int execution = 0; execution < 12; ++execution) {
         results.push_back(AppendAsync(
             store(), key(partition, execution),

@@ -16,7 +16,6 @@ namespace {
 
 using testing::Each;
 using testing::ElementsAre;
-using testing::Le;
 using testing::SizeIs;
 
 // Remembers the keys that were set, group by group; answers each change with its key. Can be held,

@@ -302,7 +302,7 @@ TEST(SqliteStoreCrashTest, AFullDiskIsResourceExhaustedAndTheCommitSucceedsOnceT
   const TempDir dir;
   constexpr int kNotPermitted = 77;
   const pid_t child = Fork([&] {
-    const std::string disk = dir.path();
+    const std::string& disk = dir.path();
     if (unshare(CLONE_NEWNS) != 0 ||
         mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=2m") != 0) {
