@@ -120,7 +120,8 @@ std::string FakeRuntimeService::last_node() const {
 }
 
 absl::StatusOr<TokenClaims> FakeRuntimeService::Authenticate(const Context& context) {
-  last_node_ = MetadataOf(context, "cronium-dev-node");
+  const std::optional<PeerIdentity> peer = PeerOf(*context.auth_context());
+  last_node_ = peer.has_value() ? peer->node : MetadataOf(context, "cronium-dev-node");
   if (last_node_.empty()) {
     return MakeError(absl::StatusCode::kUnauthenticated, "NODE_CERTIFICATE_REQUIRED",
                      "this call is for nodes");
@@ -307,7 +308,10 @@ grpc::ServerUnaryReactor* FakeRuntimeService::RemoveVariable(
       });
 }
 
-FakeController::FakeController() { ComeBack(); }
+FakeController::FakeController(std::shared_ptr<grpc::ServerCredentials> credentials)
+    : credentials_(credentials == nullptr ? DevServerCredentials() : std::move(credentials)) {
+  ComeBack();
+}
 
 FakeController::~FakeController() { GoAway(); }
 
@@ -322,7 +326,7 @@ void FakeController::ComeBack() {
   grpc::ServerBuilder builder;
   int port = 0;
   ApplyServerArguments(&builder, 16 << 20);
-  builder.AddListeningPort(address_, DevServerCredentials(), &port);
+  builder.AddListeningPort(address_, credentials_, &port);
   builder.RegisterService(&service_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) {

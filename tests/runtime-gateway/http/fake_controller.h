@@ -48,7 +48,7 @@ class FakeRuntimeService final : public v1::RuntimeService::CallbackService {
 
   int key_fetches() const;
   int calls() const;
-  // What the last call brought as cronium-dev-node.
+  // The node that the last call's certificate named, or else what it brought as cronium-dev-node.
   std::string last_node() const;
 
  private:
@@ -109,11 +109,12 @@ class FakeRuntimeService final : public v1::RuntimeService::CallbackService {
   std::string last_node_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Serves a FakeRuntimeService in clear text on a free port of the loopback, which it keeps when it
-// goes away and comes back.
+// Serves a FakeRuntimeService on a free port of the loopback, which it keeps when it goes away and
+// comes back.
 class FakeController {
  public:
-  FakeController();
+  // In clear text, unless credentials are given.
+  explicit FakeController(std::shared_ptr<grpc::ServerCredentials> credentials = nullptr);
   ~FakeController();
 
   FakeRuntimeService* service() { return &service_; }
@@ -125,6 +126,7 @@ class FakeController {
   void ComeBack();
 
  private:
+  const std::shared_ptr<grpc::ServerCredentials> credentials_;
   FakeRuntimeService service_;
   std::string address_ = "127.0.0.1:0";
   std::unique_ptr<grpc::Server> server_;

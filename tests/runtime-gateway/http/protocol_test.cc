@@ -310,7 +310,8 @@ TEST_P(ProtocolTest, AnOversizeHeadIsRefused) {
 }
 
 TEST_P(ProtocolTest, JunkIsNotServed) {
-  // The library passes over some junk in silence, as it does over empty lines, until the connection has been idle for long enough.
+  // The library passes over some junk in silence, as it does over empty lines, until the connection
+  // has been idle for long enough.
   options_.server.idle_timeout = absl::Seconds(1);
   Start();
   for (const std::string& junk :
@@ -400,6 +401,25 @@ TEST_P(ProtocolTest, ClientsThatLeaveDuringTheirCallsHarmNobody) {
   connections.clear();
   service_->Hold(false);
   EXPECT_EQ(Ask("GET", "variables/n").status, 200);
+}
+
+TEST_P(ProtocolTest, ConnectionsThatClientsCloseAreForgotten) {
+  Start();
+  std::vector<std::unique_ptr<RawConnection>> connections;
+  for (int i = 0; i < 200; ++i) {
+    connections.push_back(std::make_unique<RawConnection>(Address()));
+    ASSERT_TRUE(connections.back()->Send(i % 2 == 0 ? Get("n") : Put("n", "{\"value\":1}")));
+  }
+  for (const auto& connection : connections) EXPECT_NE(connection->Read().status, 0);
+  connections.clear();
+  // The one that asks is the one that is left; a test that never sees it ends by its own timeout.
+  RawConnection observer(LoopbackAddress());
+  std::string metrics;
+  do {
+    ASSERT_TRUE(observer.Send(RequestText("GET", "/metrics", {})));
+    metrics = observer.Read().body;
+  } while (!absl::StrContains(metrics, "\ncronium_gateway_connections 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("\ncronium_gateway_body_bytes 0\n"));
 }
 
 }  // namespace
