@@ -108,7 +108,7 @@ Effects ExecutionMachine::Recover(std::optional<ContainerState> found, int64_t n
   }
   if (alive()) {
     Do(Call::kReopenRun, Pending::kRun);
-    if (engine_ == Engine::kStarted) MarkRunning();
+    if (engine_ == Engine::kStarted || facts_.started) MarkRunning();
   }
   return Finish(now);
 }

@@ -52,11 +52,16 @@ void ExecutionManager::AddJournalled(JournaledExecution execution, bool rebooted
     end_reported = true;
   }
   if (entry->machine.alive() && !rebooted) {
-    // Listed() goes on with it; until then its times count, if it was never begun.
+    // Listed() goes on with it. A job that runs must not wait for that with its output: the engine
+    // may be away.
+    if (entry->has_run_folder) {
+      const absl::Status opened = OpenCapture(*entry);
+      if (!opened.ok()) LogWarning("cannot capture", {{"execution", id}, {"error", opened}});
+    }
+    // Its times count, if it was never begun.
     Apply(entry, entry->machine.OnTime(Now()));
     return;
   }
-
   const absl::Status opened = capture_->OpenSpoolOnly(id);
   if (!opened.ok() && !absl::IsNotFound(opened)) {
     LogWarning("the rest of a log is lost", {{"execution", id}, {"error", opened}});

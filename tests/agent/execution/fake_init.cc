@@ -28,6 +28,12 @@ void Write(const UniqueFd& fd, absl::string_view text) {
   EXPECT_TRUE(WriteAll(fd.get(), text).ok());
 }
 
+// As the job's own descriptor: waits while the FIFO is full.
+void WriteBlocking(const std::string& path, absl::string_view text) {
+  const UniqueFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  Write(fd, text);
+}
+
 }  // namespace
 
 void FakeInit::Attach(FakeRuntime* runtime) {
@@ -41,7 +47,8 @@ void FakeInit::Start(const ContainerConfig& config) {
   for (const BindMount& bind : config.binds) {
     if (bind.target == "/run/cronium/job") folder = bind.source;
   }
-  Job job{OpenFifo(folder + "/stdout"), OpenFifo(folder + "/stderr"), OpenFifo(folder + "/status")};
+  Job job{folder, OpenFifo(folder + "/stdout"), OpenFifo(folder + "/stderr"),
+          OpenFifo(folder + "/status")};
   Write(job.status, "started 1\n");
   MutexLock lock(&mutex_);
   jobs_[config.name] = std::move(job);
@@ -54,8 +61,12 @@ FakeInit::Job* FakeInit::Find(const std::string& id) {
 }
 
 void FakeInit::Print(const std::string& id, absl::string_view text) {
-  MutexLock lock(&mutex_);
-  Write(Find(id)->out, text);
+  std::string folder;
+  {
+    MutexLock lock(&mutex_);
+    folder = Find(id)->folder;
+  }
+  WriteBlocking(folder + "/stdout", text);
 }
 
 void FakeInit::Say(const std::string& id, absl::string_view line) {

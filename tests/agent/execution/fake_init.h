@@ -20,7 +20,7 @@ class FakeInit {
   // From now on plays in the containers that this runtime starts.
   void Attach(FakeRuntime* runtime);
 
-  // The job writes to its stdout.
+  // The job writes to its stdout; waits while that is full.
   void Print(const std::string& id, absl::string_view text);
   // A line of the status FIFO.
   void Say(const std::string& id, absl::string_view line);
@@ -32,6 +32,7 @@ class FakeInit {
 
  private:
   struct Job {
+    std::string folder;
     UniqueFd out, err, status;
   };
 

@@ -194,6 +194,8 @@ class ManagerTest : public ::testing::Test {
     std::promise<void> answered;
     runtime_->Ping([&](const auto&) { answered.set_value(); });
     answered.get_future().get();
+    // The second is answered only when what came with the first is committed and acted upon.
+    Describe();
     Describe();
   }
 
@@ -549,6 +551,22 @@ TEST_F(ManagerTest, AListThatFailsIsNoAbsence) {
   Welcome({kJob});
   init_.End(kJob, 0);
   EXPECT_EQ(uplink_.AwaitEnd(kJob).end().reason(), v1::END_REASON_EXITED);
+}
+
+TEST_F(ManagerTest, TheLogOfARunningJobGoesOnWhileARestartedAgentFindsNoEngine) {
+  StartAgent();
+  Welcome({kJob});
+  uplink_.AwaitState(kJob, v1::EXECUTION_STATE_RUNNING);
+  StopAgent();
+  prepare_runtime_ = [](FakeRuntime* runtime) { runtime->Hold(Method::kListOurs); };
+  StartAgent();
+  Welcome({kJob});
+  // More than the FIFO holds: it returns only once the agent reads.
+  const std::string line(1000, 'x');
+  for (int i = 0; i < 3000; ++i) init_.Print(kJob, line + "\n");
+  runtime_->Release(Method::kListOurs);
+  init_.End(kJob, 0);
+  EXPECT_EQ(uplink_.AwaitEnd(kJob).end().last_seq(), 3000u);
 }
 
 TEST_F(ManagerTest, AnEndThatWasNotAcknowledgedIsReportedAgainAfterARestart) {
