@@ -15,7 +15,8 @@ class Clock {
   virtual ~Clock() = default;
   // Wall clock: for people and for what is stored. May jump.
   virtual absl::Time Now() const = 0;
-  // CLOCK_BOOTTIME in ns: for leases and timers. Never jumps back, and goes on while the host is suspended.
+  // CLOCK_BOOTTIME in ns: for leases and timers. Never jumps back, and goes on while the host is
+  // suspended.
   virtual int64_t BoottimeNs() const = 0;
 };
 

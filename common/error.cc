@@ -64,8 +64,8 @@ absl::Status Violations::ToStatus() const {
   if (violations_.size() > 1) {
     absl::StrAppend(&message, " (and ", violations_.size() - 1, " more)");
   }
-  absl::Status status = MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REQUEST", message,
-                                  {{"field", field}});
+  absl::Status status =
+      MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REQUEST", message, {{"field", field}});
   google::rpc::BadRequest bad_request;
   for (const auto& violation : violations_) {
     auto* out = bad_request.add_field_violations();

@@ -12,14 +12,16 @@
 #include "absl/time/time.h"
 #include "google/rpc/status.pb.h"
 
-// Errors that a caller of ours sees: an absl::Status whose payloads are google.rpc details. common/rpc puts them on the wire.
+// Errors that a caller of ours sees: an absl::Status whose payloads are google.rpc details.
+// common/rpc puts them on the wire.
 namespace cronium {
 
 inline constexpr absl::string_view kErrorDomain = "cronium";
 
 using ErrorMetadata = std::initializer_list<std::pair<absl::string_view, absl::string_view>>;
 
-// A status with ErrorInfo{reason, domain "cronium", metadata}. `message` names the thing, the limit and what to do.
+// A status with ErrorInfo{reason, domain "cronium", metadata}. `message` names the thing, the limit
+// and what to do.
 absl::Status MakeError(absl::StatusCode code, absl::string_view reason, absl::string_view message,
                        ErrorMetadata metadata = {});
 
@@ -37,7 +39,8 @@ class Violations {
  public:
   void Add(absl::string_view field, absl::string_view description);
   bool empty() const { return violations_.empty(); }
-  // INVALID_ARGUMENT with ErrorInfo INVALID_REQUEST and BadRequest; the message has the first violation and how many follow.
+  // INVALID_ARGUMENT with ErrorInfo INVALID_REQUEST and BadRequest; the message has the first
+  // violation and how many follow.
   absl::Status ToStatus() const;
 
  private:

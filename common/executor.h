@@ -10,7 +10,8 @@
 
 namespace cronium {
 
-// A few threads for work that may wait for a disk, so that threads that must not wait can hand it over. Thread-safe.
+// A few threads for work that may wait for a disk, so that threads that must not wait can hand it
+// over. Thread-safe.
 class Executor {
  public:
   explicit Executor(int threads) : tasks_(kCapacity) {
@@ -18,8 +19,8 @@ class Executor {
   }
   ~Executor() { Stop(); }
 
-  // Never waits. Callers have at most one task each under way (a stream, a call), which is what bounds the queue. False, and the
-  // task is not run, after Stop.
+  // Never waits. Callers have at most one task each under way (a stream, a call), which is what
+  // bounds the queue. False, and the task is not run, after Stop.
   bool Run(std::function<void()> task) { return tasks_.SendUrgent(std::move(task)); }
 
   // Runs what was handed over, then ends the threads.

@@ -7,7 +7,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
-// Fault points: named places where a test makes the real binary fail. Off, a point costs one relaxed load.
+// Fault points: named places where a test makes the real binary fail. Off, a point costs one
+// relaxed load.
 //
 // CRONIUM_FAULTS=name=action[,name=action...] switches them on when the process starts. Actions:
 //   on            FaultOn(name) is true; the code at the point says what that means
@@ -21,7 +22,8 @@ extern std::atomic<bool> g_any;
 bool Hit(absl::string_view name);
 }  // namespace fault_internal
 
-// Reads CRONIUM_FAULTS; INVALID_ARGUMENT where it is malformed. Call it in main before any thread starts.
+// Reads CRONIUM_FAULTS; INVALID_ARGUMENT where it is malformed. Call it in main before any thread
+// starts.
 absl::Status ArmFaultsFromEnvironment();
 
 // Runs the point's action; true where it is `on`. Thread-safe.

@@ -11,8 +11,9 @@ namespace cronium {
 inline constexpr absl::string_view kJobIdPrefix = "job_";
 inline constexpr absl::string_view kExecutionIdPrefix = "exec_";
 
-// Mints ids: the prefix and 12 characters of [0-9A-Za-z], 71 bits, so that among a thousand million ids of a cluster the chance of
-// one collision is under one in two thousand; the store refuses a second one. Thread-safe.
+// Mints ids: the prefix and 12 characters of [0-9A-Za-z], 71 bits, so that among a thousand million
+// ids of a cluster the chance of one collision is under one in two thousand; the store refuses a
+// second one. Thread-safe.
 class IdSource {
  public:
   virtual ~IdSource() = default;
@@ -40,7 +41,8 @@ bool IsId(absl::string_view id, absl::string_view prefix);
 // `count` characters of [0-9A-Za-z] from the kernel's random numbers, for secrets.
 std::string RandomBase62(int count);
 
-// Whether name is 1 to 63 of [a-z0-9.-], beginning and ending with a letter or digit: node and namespace names.
+// Whether name is 1 to 63 of [a-z0-9.-], beginning and ending with a letter or digit: node and
+// namespace names.
 bool IsName(absl::string_view name);
 
 }  // namespace cronium

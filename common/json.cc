@@ -53,7 +53,8 @@ class DepthCheck : public nlohmann::json_sax<nlohmann::json> {
   int depth_ = 0;
 };
 
-// Length of the well-formed UTF-8 sequence at text[0], 0 where there is none. Ranges: Unicode 15, table 3-7.
+// Length of the well-formed UTF-8 sequence at text[0], 0 where there is none. Ranges: Unicode 15,
+// table 3-7.
 int SequenceLength(absl::string_view text) {
   const auto byte = [&](size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
@@ -79,7 +80,8 @@ int SequenceLength(absl::string_view text) {
 
 absl::Status ValidateJson(absl::string_view text) {
   if (text.empty()) return absl::InvalidArgumentError("is empty; JSON text is expected");
-  // The parser takes a zero byte for the end of the text, and passes over a byte order mark; to others who read it, it is no JSON.
+  // The parser takes a zero byte for the end of the text, and passes over a byte order mark; to
+  // others who read it, it is no JSON.
   if (const size_t zero = text.find('\0'); zero != absl::string_view::npos) {
     return absl::InvalidArgumentError(absl::StrCat("not valid JSON at byte ", zero + 1));
   }

@@ -11,8 +11,9 @@ namespace cronium {
 
 inline constexpr int kMaxJsonDepth = 512;
 
-// OK where text is one JSON value (RFC 8259, UTF-8) nested at most kMaxJsonDepth deep; else INVALID_ARGUMENT that says where and why.
-// The text itself is what is stored and passed on, so that digits and key order are kept.
+// OK where text is one JSON value (RFC 8259, UTF-8) nested at most kMaxJsonDepth deep; else
+// INVALID_ARGUMENT that says where and why. The text itself is what is stored and passed on, so
+// that digits and key order are kept.
 absl::Status ValidateJson(absl::string_view text);
 
 // text as a JSON string with its quotes.

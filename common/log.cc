@@ -27,7 +27,8 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
 
 spdlog::logger& Logger() {
   static auto* logger = [] {
-    auto* created = new spdlog::logger("cronium", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto* created =
+        new spdlog::logger("cronium", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     created->set_formatter(std::make_unique<spdlog::pattern_formatter>(
         "%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc));
     created->flush_on(spdlog::level::debug);
@@ -36,7 +37,8 @@ spdlog::logger& Logger() {
   return *logger;
 }
 
-// As logfmt has it: bare where that is unambiguous, else quoted, so that a line is one line whatever the value holds.
+// As logfmt has it: bare where that is unambiguous, else quoted, so that a line is one line
+// whatever the value holds.
 void AppendValue(absl::string_view value, std::string* out) {
   const bool bare = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
     return c > ' ' && c != '"' && c != '=' && c != '\\' && c != 0x7f;

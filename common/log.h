@@ -51,7 +51,8 @@ inline void LogError(absl::string_view message, std::initializer_list<LogField> 
   Log(LogLevel::kError, message, fields);
 }
 
-// INVALID_ARGUMENT unless level is debug, info, warning or error. Call it once, in main; the default is info.
+// INVALID_ARGUMENT unless level is debug, info, warning or error. Call it once, in main; the
+// default is info.
 absl::Status SetLogLevel(absl::string_view level);
 
 }  // namespace cronium

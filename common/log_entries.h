@@ -7,8 +7,9 @@
 
 #include "absl/strings/string_view.h"
 
-// The one definition of what an entry of a job's log is (protos/cronium/v1/log.proto): bytes up to and with a newline, cut after
-// kMaxLogEntryBytes where there is none. Agent, controller and client all count with these functions.
+// The one definition of what an entry of a job's log is (protos/cronium/v1/log.proto): bytes up to
+// and with a newline, cut after kMaxLogEntryBytes where there is none. Agent, controller and client
+// all count with these functions.
 namespace cronium {
 
 inline constexpr size_t kMaxLogEntryBytes = 65536;

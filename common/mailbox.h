@@ -14,8 +14,9 @@
 
 namespace cronium {
 
-// Many senders, one receiver that takes everything there is at once: how threads hand work to a thread that owns its state.
-// Bounded: Send waits while the box is full, which slows the producer; TrySend refuses instead. Thread-safe.
+// Many senders, one receiver that takes everything there is at once: how threads hand work to a
+// thread that owns its state. Bounded: Send waits while the box is full, which slows the producer;
+// TrySend refuses instead. Thread-safe.
 template <typename T>
 class Mailbox {
  public:
@@ -35,13 +36,15 @@ class Mailbox {
     return Push(std::move(item));
   }
 
-  // Past the capacity: for what must not wait, because the sender is what the receiver waits for. Its own bound must be stated.
+  // Past the capacity: for what must not wait, because the sender is what the receiver waits for.
+  // Its own bound must be stated.
   bool SendUrgent(T item) {
     MutexLock lock(&mutex_);
     return Push(std::move(item));
   }
 
-  // Waits for items, at most timeout where one is given. Empty after the timeout, and when closed and drained.
+  // Waits for items, at most timeout where one is given. Empty after the timeout, and when closed
+  // and drained.
   std::vector<T> Receive(std::optional<std::chrono::nanoseconds> timeout = std::nullopt) {
     MutexLock lock(&mutex_);
     if (timeout.has_value()) {

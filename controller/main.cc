@@ -89,9 +89,10 @@ struct ServeFlags {
 
 std::string CheckServeFlags(const ServeFlags& flags) {
   if (flags.dev && !IsLoopbackAddress(flags.listen)) {
-    return absl::StrCat("--dev: serves clear text without credentials, so --listen must be on the "
-                        "loopback (127.0.0.1:PORT), not ",
-                        flags.listen);
+    return absl::StrCat(
+        "--dev: serves clear text without credentials, so --listen must be on the "
+        "loopback (127.0.0.1:PORT), not ",
+        flags.listen);
   }
   if (flags.listen.find(':') == std::string::npos) {
     return absl::StrCat("--listen: \"", flags.listen, "\" is not HOST:PORT");

@@ -50,9 +50,6 @@ struct EndFacts {
   uint64_t last_seq = 0;
 };
 
-// The state that an execution of this reason ends in; `success` is whether its exit code is 0.
-v1::ExecutionState EndStateOf(v1::EndReason reason, bool success);
-
 // Whether cronium-init's word is enough to say how the job ended, before the engine has taken its
 // container down. An end by a signal is not: only the engine knows whether it was for memory, or
 // whether the engine itself is stopping.

@@ -9,7 +9,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-// The cluster's certificates: one CA, P-256 keys, X.509 v3. Who a certificate speaks for is its one URI name:
+// The cluster's certificates: one CA, P-256 keys, X.509 v3. Who a certificate speaks for is its one
+// URI name:
 //   cronium://CLUSTER/controller      cronium://CLUSTER/node/NAME
 namespace cronium {
 

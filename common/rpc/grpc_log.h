@@ -4,8 +4,9 @@
 
 namespace cronium {
 
-// Sends gRPC's own log to ours: its errors and info as warning and debug, but failed TLS handshakes as warnings whatever their level,
-// since a refused peer itself sees no more than a closed socket. Call it in main, before gRPC is used.
+// Sends gRPC's own log to ours: its errors and info as warning and debug, but failed TLS handshakes
+// as warnings whatever their level, since a refused peer itself sees no more than a closed socket.
+// Call it in main, before gRPC is used.
 void RouteGrpcLog();
 
 }  // namespace cronium

@@ -30,16 +30,18 @@ struct PullResult {
   static PullResult Finish(grpc::Status status) { return {kFinish, std::move(status)}; }
 };
 
-// The base of every server stream that writes: it asks for the next message only when the transport took the last one, so a slow peer
-// holds back its own stream's source and nothing is queued here.
+// The base of every server stream that writes: it asks for the next message only when the transport
+// took the last one, so a slow peer holds back its own stream's source and nothing is queued here.
 //
-// Reactor is grpc::ServerWriteReactor<Response> or grpc::ServerBidiReactor<Request, Response>. Pull, and OnStopped before the object
-// deletes itself, are called from executor or gRPC threads, never two at a time. gRPC needs exactly one Finish per stream and one
-// outstanding write; both are seen to here.
+// Reactor is grpc::ServerWriteReactor<Response> or grpc::ServerBidiReactor<Request, Response>.
+// Pull, and OnStopped before the object deletes itself, are called from executor or gRPC threads,
+// never two at a time. gRPC needs exactly one Finish per stream and one outstanding write; both are
+// seen to here.
 template <typename Reactor, typename Response>
 class PullStream : public Reactor {
  public:
-  // Says that Pull may have something. Thread-safe, never waits; must not be called once OnStopped returned.
+  // Says that Pull may have something. Thread-safe, never waits; must not be called once OnStopped
+  // returned.
   void Wake() {
     {
       MutexLock lock(&mutex_);
@@ -77,8 +79,8 @@ class PullStream : public Reactor {
     RunStep();
   }
 
-  // While a hold is taken the stream does not finish: for who will call StartRead from a thread that is not a callback of this
-  // stream. False where it finished already. Thread-safe.
+  // While a hold is taken the stream does not finish: for who will call StartRead from a thread
+  // that is not a callback of this stream. False where it finished already. Thread-safe.
   bool AddHold() {
     MutexLock lock(&mutex_);
     if (finished_) return false;

@@ -11,8 +11,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-// Execution tokens: JWTs signed by the controller with ES256 (RFC 7515, RFC 7518 section 3.4), checked by gateway and controller. The
-// header must be, byte for byte, the one that we write for a known key, so that no other algorithm is ever considered.
+// Execution tokens: JWTs signed by the controller with ES256 (RFC 7515, RFC 7518 section 3.4),
+// checked by gateway and controller. The header must be, byte for byte, the one that we write for a
+// known key, so that no other algorithm is ever considered.
 namespace cronium {
 
 inline constexpr absl::string_view kTokenIssuer = "cronium-controller";
@@ -64,15 +65,16 @@ class TokenVerifier {
       const std::vector<TokenPublicKey>& keys);
   ~TokenVerifier();
 
-  // The claims of a token that is right in every respect: shape, header, signature, issuer, audience, scope, times (no leeway: both
-  // ends of a token's life are set by one clock, and a minute is added to the start where it is made).
-  // UNAUTHENTICATED with reason TOKEN_INVALID (message says which check) or TOKEN_EXPIRED. Tokens over 4 KiB are refused unread.
+  // The claims of a token that is right in every respect: shape, header, signature, issuer,
+  // audience, scope, times (no leeway: both ends of a token's life are set by one clock, and a
+  // minute is added to the start where it is made). UNAUTHENTICATED with reason TOKEN_INVALID
+  // (message says which check) or TOKEN_EXPIRED. Tokens over 4 KiB are refused unread.
   absl::StatusOr<TokenClaims> Verify(absl::string_view token, absl::Time now) const;
 
   bool HasKey(absl::string_view key_id) const;
 
-  // The kid that an unchecked token names, empty where its header is not of our form: tells whether newer keys may be worth fetching,
-  // and nothing else.
+  // The kid that an unchecked token names, empty where its header is not of our form: tells whether
+  // newer keys may be worth fetching, and nothing else.
   static std::string KeyIdIn(absl::string_view token);
 
  private:

@@ -11,15 +11,16 @@
 #include "common/error.h"
 #include "common/fault.h"
 #include "common/log.h"
+#include "common/proto_time.h"
 #include "common/rpc/pull_stream.h"
 #include "controller/api/session_hub.h"
-#include "controller/core/proto_time.h"
 
 namespace cronium::controller {
 namespace {
 
 constexpr int kProtocolVersion = 1;
-// Messages that wait for one agent. An agent that reads this slowly is cut off; it gets everything again with its next Welcome.
+// Messages that wait for one agent. An agent that reads this slowly is cut off; it gets everything
+// again with its next Welcome.
 constexpr size_t kMaxQueuedMessages = 10'000;
 // Bytes of log data that one agent may have under way.
 constexpr uint64_t kLogWindowBytes = 8 << 20;
@@ -49,8 +50,9 @@ class SessionStream final : public PullStream<SessionReactor, v1::SessionRespons
     {
       MutexLock lock(&queue_mutex_);
       if (queue_.size() >= kMaxQueuedMessages) {
-        end_ = MakeError(absl::StatusCode::kResourceExhausted, "SESSION_TOO_SLOW",
-                         absl::StrCat("over ", kMaxQueuedMessages, " messages wait for this agent"));
+        end_ =
+            MakeError(absl::StatusCode::kResourceExhausted, "SESSION_TOO_SLOW",
+                      absl::StrCat("over ", kMaxQueuedMessages, " messages wait for this agent"));
         queue_.clear();
       } else {
         queue_.push_back(std::move(message));
@@ -74,7 +76,8 @@ class SessionStream final : public PullStream<SessionReactor, v1::SessionRespons
       return;
     }
     if (absl::Status status = HandleRequest(); !status.ok()) {
-      LogWarning("a session was refused", {{"node", node_}, {"address", address_}, {"reason", status}});
+      LogWarning("a session was refused",
+                 {{"node", node_}, {"address", address_}, {"reason", status}});
       End(status);
       return;
     }
@@ -114,7 +117,8 @@ class SessionStream final : public PullStream<SessionReactor, v1::SessionRespons
       return violations.ToStatus();
     }
     connection_ = services_.hub->Register(node_, this);
-    LogInfo("session opened", {{"node", node_}, {"address", address_}, {"connection", connection_}});
+    LogInfo("session opened",
+            {{"node", node_}, {"address", address_}, {"connection", connection_}});
     services_.core->Post(
         OpenSession{node_, connection_, address_, std::move(*request_.mutable_hello())});
     return absl::OkStatus();
@@ -151,7 +155,8 @@ class SessionStream final : public PullStream<SessionReactor, v1::SessionRespons
 
 using UploadReactor = grpc::ServerBidiReactor<v1::UploadLogsRequest, v1::UploadLogsResponse>;
 
-// One agent's log upload: batches go to the log store, its acknowledgements back. Reads pause while the store has enough to do.
+// One agent's log upload: batches go to the log store, its acknowledgements back. Reads pause while
+// the store has enough to do.
 class UploadStream final : public PullStream<UploadReactor, v1::UploadLogsResponse> {
  public:
   UploadStream(const Services& services, std::string node)
@@ -227,7 +232,8 @@ class UploadStream final : public PullStream<UploadReactor, v1::UploadLogsRespon
     if (!room) HoldBack(held);
   }
 
-  // The store is full up to its limit: no more is read until this append is through. Its callback may have run already.
+  // The store is full up to its limit: no more is read until this append is through. Its callback
+  // may have run already.
   void HoldBack(const std::shared_ptr<bool>& held) {
     MutexLock lock(&ack_mutex_);
     if (*held) return;
@@ -286,7 +292,8 @@ class UploadStream final : public PullStream<UploadReactor, v1::UploadLogsRespon
     return end_.has_value() ? PullResult::Finish(ToGrpcStatus(*end_)) : PullResult::Wait();
   }
 
-  // Appends that are under way still point here. The log writer never waits for this thread, so the wait ends.
+  // Appends that are under way still point here. The log writer never waits for this thread, so the
+  // wait ends.
   void OnStopped() override {
     MutexLock lock(&ack_mutex_);
     while (under_way_ > 0) idle_.Wait(&ack_mutex_);

@@ -45,7 +45,8 @@ struct Services {
 absl::StatusOr<Caller> Authenticate(const Services& services, absl::string_view method,
                                     grpc::CallbackServerContext* context);
 
-// The namespace meant by a request: `default` where it is empty. INVALID_ARGUMENT or PERMISSION_DENIED.
+// The namespace meant by a request: `default` where it is empty. INVALID_ARGUMENT or
+// PERMISSION_DENIED.
 absl::StatusOr<std::string> ResolveNamespace(const Caller& caller, const std::string& requested);
 
 // A page size within 1..1000, or the default where it is 0. INVALID_ARGUMENT.
@@ -54,7 +55,8 @@ absl::StatusOr<int> ResolvePageSize(int requested, int default_size);
 // Answers a unary call at once or later. Copyable; call it exactly once.
 using Done = std::function<void(const absl::Status&)>;
 
-// Authenticates, then runs handler(caller, done) on the gRPC thread. Requests and responses live until done was called.
+// Authenticates, then runs handler(caller, done) on the gRPC thread. Requests and responses live
+// until done was called.
 template <typename Handler>
 grpc::ServerUnaryReactor* HandleCall(const Services& services, absl::string_view method,
                                      grpc::CallbackServerContext* context, Handler handler) {

@@ -9,8 +9,8 @@
 
 namespace cronium::controller {
 
-// Reads ListJobsRequest.filter into the query: `state=STATE`, `node=NAME`, `label.KEY=VALUE`, joined by AND. INVALID_ARGUMENT naming
-// the term.
+// Reads ListJobsRequest.filter into the query: `state=STATE`, `node=NAME`, `label.KEY=VALUE`,
+// joined by AND. INVALID_ARGUMENT naming the term.
 absl::Status ParseJobFilter(const std::string& filter, JobQuery* query);
 
 }  // namespace cronium::controller

@@ -37,8 +37,9 @@ absl::Status BadField(absl::string_view field, absl::string_view what) {
 absl::StatusOr<v1::Job> FindJob(const Services& services, const Caller& caller,
                                 const std::string& job_id) {
   if (!IsId(job_id, kJobIdPrefix)) {
-    return BadField("job_id", absl::StrCat("\"", job_id, "\" is not the id of a job (job_ and 12 "
-                                                         "letters or digits)"));
+    return BadField("job_id", absl::StrCat("\"", job_id,
+                                           "\" is not the id of a job (job_ and 12 "
+                                           "letters or digits)"));
   }
   absl::StatusOr<v1::Job> job = services.store->GetJob(job_id);
   if (!job.ok()) return job;
@@ -66,9 +67,9 @@ grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(grpc::CallbackServerContext*
     absl::StatusOr<std::string> name_space = ResolveNamespace(caller, request->namespace_());
     if (!name_space.ok()) return done(name_space.status());
     if (request->request_id().size() > kMaxRequestIdBytes) {
-      return done(BadField("request_id", absl::StrCat("has ", request->request_id().size(),
-                                                      " bytes; at most ", kMaxRequestIdBytes,
-                                                      " are allowed")));
+      return done(BadField("request_id",
+                           absl::StrCat("has ", request->request_id().size(), " bytes; at most ",
+                                        kMaxRequestIdBytes, " are allowed")));
     }
     if (absl::Status status = ValidateSpec(request->spec(), "spec"); !status.ok()) {
       return done(status);
@@ -158,20 +159,20 @@ grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(grpc::CallbackServerContext*
                                                     v1::CancelJobResponse* response) {
   const auto handler = [&](const Caller& caller, const Done& done) {
     if (request->reason().size() > kMaxCancelReasonBytes) {
-      return done(BadField("reason", absl::StrCat("has ", request->reason().size(),
-                                                  " bytes; at most ", kMaxCancelReasonBytes,
-                                                  " are allowed")));
+      return done(
+          BadField("reason", absl::StrCat("has ", request->reason().size(), " bytes; at most ",
+                                          kMaxCancelReasonBytes, " are allowed")));
     }
     absl::StatusOr<v1::Job> job = FindJob(services_, caller, request->job_id());
     if (!job.ok()) return done(job.status());
-    services_.core->Post(
-        cronium::controller::CancelJob{request->job_id(), request->reason()},
-        [this, request, response, done](absl::StatusOr<v1::Job> answer) {
-          // Not live means ended: what is stored is the answer.
-          if (absl::IsNotFound(answer.status())) answer = services_.store->GetJob(request->job_id());
-          if (answer.ok()) *response->mutable_job() = *std::move(answer);
-          done(answer.status());
-        });
+    services_.core->Post(cronium::controller::CancelJob{request->job_id(), request->reason()},
+                         [this, request, response, done](absl::StatusOr<v1::Job> answer) {
+                           // Not live means ended: what is stored is the answer.
+                           if (absl::IsNotFound(answer.status()))
+                             answer = services_.store->GetJob(request->job_id());
+                           if (answer.ok()) *response->mutable_job() = *std::move(answer);
+                           done(answer.status());
+                         });
   };
   return HandleCall(services_, "/cronium.v1.JobService/CancelJob", context, handler);
 }
@@ -231,7 +232,8 @@ grpc::ServerWriteReactor<v1::FollowLogsResponse>* JobServiceImpl::FollowLogs(
   }
   for (const int stream : request->streams()) {
     if (stream != v1::LOG_STREAM_STDOUT && stream != v1::LOG_STREAM_STDERR) {
-      return new Refused(BadField("streams", absl::StrCat(stream, " is neither stdout nor stderr")));
+      return new Refused(
+          BadField("streams", absl::StrCat(stream, " is neither stdout nor stderr")));
     }
   }
   if (!request->execution_id().empty()) {
@@ -239,9 +241,9 @@ grpc::ServerWriteReactor<v1::FollowLogsResponse>* JobServiceImpl::FollowLogs(
         services_.store->GetExecution(request->execution_id());
     if (!execution.ok()) return new Refused(execution.status());
     if (execution->job_id() != job->id()) {
-      return new Refused(BadField("execution_id", absl::StrCat("is an execution of job ",
-                                                               execution->job_id(), ", not of ",
-                                                               job->id())));
+      return new Refused(BadField(
+          "execution_id",
+          absl::StrCat("is an execution of job ", execution->job_id(), ", not of ", job->id())));
     }
   }
   return StartLogFollower(services_, *job, *request);

@@ -25,8 +25,8 @@ constexpr int kPageSize = 500;
 
 using WatchReactor = grpc::ServerWriteReactor<v1::WatchJobsResponse>;
 
-// Subscribes first and reads the present state then, so that no change falls between. Of several states of one job that wait for a
-// slow reader, only the newest is kept.
+// Subscribes first and reads the present state then, so that no change falls between. Of several
+// states of one job that wait for a slow reader, only the newest is kept.
 class JobWatch final : public PullStream<WatchReactor, v1::WatchJobsResponse> {
  public:
   JobWatch(const Services& services, std::string name_space, const v1::WatchJobsRequest& request)
@@ -35,8 +35,8 @@ class JobWatch final : public PullStream<WatchReactor, v1::WatchJobsResponse> {
         name_space_(std::move(name_space)),
         job_ids_(request.job_ids().begin(), request.job_ids().end()),
         open_(job_ids_.begin(), job_ids_.end()) {
-    subscription_ = services_.feed->Subscribe(
-        name_space_, job_ids_, [this](const v1::Job& job) { OnChange(job); });
+    subscription_ = services_.feed->Subscribe(name_space_, job_ids_,
+                                              [this](const v1::Job& job) { OnChange(job); });
     Wake();
   }
 

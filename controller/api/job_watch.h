@@ -11,7 +11,8 @@
 
 namespace cronium::controller {
 
-// Starts a WatchJobs stream; it deletes itself. The request is valid and its jobs, if any, exist and are of name_space.
+// Starts a WatchJobs stream; it deletes itself. The request is valid and its jobs, if any, exist
+// and are of name_space.
 grpc::ServerWriteReactor<v1::WatchJobsResponse>* StartJobWatch(const Services& services,
                                                                std::string name_space,
                                                                const v1::WatchJobsRequest& request);

@@ -8,22 +8,24 @@
 #include <string>
 #include <utility>
 
+#include "common/proto_time.h"
 #include "common/rpc/pull_stream.h"
 #include "controller/api/job_feed.h"
 #include "controller/api/presenter.h"
 #include "controller/core/lifecycle.h"
-#include "controller/core/proto_time.h"
 
 namespace cronium::controller {
 namespace {
 
-// Data of one response: large enough for throughput, small enough that a live line is not held up behind it.
+// Data of one response: large enough for throughput, small enough that a live line is not held up
+// behind it.
 constexpr int64_t kReadBytes = 256 << 10;
 
 using FollowReactor = grpc::ServerWriteReactor<v1::FollowLogsResponse>;
 
-// Pages the log from disk at the reader's speed, and waits for the store's word when it has caught up. No entry is missed at the seam
-// of replay and live, since both are the same read from the same position.
+// Pages the log from disk at the reader's speed, and waits for the store's word when it has caught
+// up. No entry is missed at the seam of replay and live, since both are the same read from the same
+// position.
 class LogFollower final : public PullStream<FollowReactor, v1::FollowLogsResponse> {
  public:
   LogFollower(const Services& services, const v1::Job& job, const v1::FollowLogsRequest& request)
@@ -53,7 +55,8 @@ class LogFollower final : public PullStream<FollowReactor, v1::FollowLogsRespons
   // Fills in the next message; false where there is none now, or (ended_) at all.
   absl::StatusOr<bool> Advance(v1::FollowLogsResponse* message) {
     while (!ended_) {
-      // Whether the job is at its end must be known before the log is read to its own: then what was read was all.
+      // Whether the job is at its end must be known before the log is read to its own: then what
+      // was read was all.
       if (absl::Status status = RefreshJob(); !status.ok()) return status;
       if (!execution_.has_value()) {
         absl::StatusOr<bool> opened = OpenExecution();

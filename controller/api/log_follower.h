@@ -9,7 +9,8 @@
 
 namespace cronium::controller {
 
-// Starts a FollowLogs stream; it deletes itself. The request is valid; job is the one it names, as stored now.
+// Starts a FollowLogs stream; it deletes itself. The request is valid; job is the one it names, as
+// stored now.
 grpc::ServerWriteReactor<v1::FollowLogsResponse>* StartLogFollower(
     const Services& services, const v1::Job& job, const v1::FollowLogsRequest& request);
 

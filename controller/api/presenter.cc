@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "controller/core/proto_time.h"
+#include "common/proto_time.h"
 
 namespace cronium::controller {
 

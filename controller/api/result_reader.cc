@@ -10,7 +10,8 @@
 namespace cronium::controller {
 namespace {
 
-// Both streams, and their text in which a byte may become three, stay under the 4 MiB that gRPC clients take by default.
+// Both streams, and their text in which a byte may become three, stay under the 4 MiB that gRPC
+// clients take by default.
 constexpr size_t kMaxStreamBytes = 480 << 10;
 constexpr int64_t kReadBytes = 4 << 20;
 

@@ -8,7 +8,8 @@
 
 namespace cronium::controller {
 
-// The result of an ended job, its two streams put together from the stored log (the last 480 KiB of each). Reads from disk.
+// The result of an ended job, its two streams put together from the stored log (the last 480 KiB of
+// each). Reads from disk.
 absl::StatusOr<v1::JobResult> ReadJobResult(const Services& services, const v1::Job& job);
 
 }  // namespace cronium::controller

@@ -59,9 +59,8 @@ grpc::ServerUnaryReactor* RuntimeServiceImpl::SetOutput(grpc::CallbackServerCont
     if (absl::Status status = CheckOutput(request->output_json()); !status.ok()) {
       return done(status);
     }
-    services_.core->Post(
-        ScriptOutput{caller.execution->execution.id(), request->output_json()},
-        [done](absl::StatusOr<v1::Job> answer) { done(answer.status()); });
+    services_.core->Post(ScriptOutput{caller.execution->execution.id(), request->output_json()},
+                         [done](absl::StatusOr<v1::Job> answer) { done(answer.status()); });
   };
   return HandleCall(services_, "/cronium.v1.RuntimeService/SetOutput", context, handler);
 }
@@ -110,9 +109,8 @@ grpc::ServerUnaryReactor* RuntimeServiceImpl::SetCondition(grpc::CallbackServerC
       violations.Add("condition", "is required: true or false");
       return done(violations.ToStatus());
     }
-    services_.core->Post(
-        ScriptCondition{caller.execution->execution.id(), request->condition()},
-        [done](absl::StatusOr<v1::Job> answer) { done(answer.status()); });
+    services_.core->Post(ScriptCondition{caller.execution->execution.id(), request->condition()},
+                         [done](absl::StatusOr<v1::Job> answer) { done(answer.status()); });
   };
   return HandleCall(services_, "/cronium.v1.RuntimeService/SetCondition", context, handler);
 }
@@ -129,12 +127,13 @@ grpc::ServerUnaryReactor* RuntimeServiceImpl::ReadVariable(grpc::CallbackServerC
   return HandleSimpleCall(services_, "/cronium.v1.RuntimeService/ReadVariable", context, handler);
 }
 
-grpc::ServerUnaryReactor* RuntimeServiceImpl::ScanVariables(
-    grpc::CallbackServerContext* context, const v1::ScanVariablesRequest* request,
-    v1::ScanVariablesResponse* response) {
+grpc::ServerUnaryReactor* RuntimeServiceImpl::ScanVariables(grpc::CallbackServerContext* context,
+                                                            const v1::ScanVariablesRequest* request,
+                                                            v1::ScanVariablesResponse* response) {
   const auto handler = [&](const Caller& caller) -> absl::Status {
-    absl::StatusOr<VariablePage> page = ListVariables(services_, caller.name_space, request->prefix(),
-                                                      request->page_size(), request->page_token());
+    absl::StatusOr<VariablePage> page =
+        ListVariables(services_, caller.name_space, request->prefix(), request->page_size(),
+                      request->page_token());
     if (!page.ok()) return page.status();
     for (v1::Variable& variable : page->variables) {
       *response->add_variables() = std::move(variable);
@@ -145,9 +144,9 @@ grpc::ServerUnaryReactor* RuntimeServiceImpl::ScanVariables(
   return HandleSimpleCall(services_, "/cronium.v1.RuntimeService/ScanVariables", context, handler);
 }
 
-grpc::ServerUnaryReactor* RuntimeServiceImpl::WriteVariable(
-    grpc::CallbackServerContext* context, const v1::WriteVariableRequest* request,
-    v1::WriteVariableResponse* response) {
+grpc::ServerUnaryReactor* RuntimeServiceImpl::WriteVariable(grpc::CallbackServerContext* context,
+                                                            const v1::WriteVariableRequest* request,
+                                                            v1::WriteVariableResponse* response) {
   const auto handler = [&](const Caller& caller, const Done& done) {
     v1::Variable variable;
     variable.set_namespace_(caller.name_space);

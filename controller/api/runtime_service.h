@@ -13,35 +13,35 @@ class RuntimeServiceImpl : public v1::RuntimeService::CallbackService {
   explicit RuntimeServiceImpl(const Services* services) : services_(*services) {}
 
   grpc::ServerUnaryReactor* GetTokenKeys(grpc::CallbackServerContext* context,
-                                      const v1::GetTokenKeysRequest* request,
-                                      v1::GetTokenKeysResponse* response) override;
+                                         const v1::GetTokenKeysRequest* request,
+                                         v1::GetTokenKeysResponse* response) override;
   grpc::ServerUnaryReactor* GetInput(grpc::CallbackServerContext* context,
-                                      const v1::GetInputRequest* request,
-                                      v1::GetInputResponse* response) override;
+                                     const v1::GetInputRequest* request,
+                                     v1::GetInputResponse* response) override;
   grpc::ServerUnaryReactor* SetOutput(grpc::CallbackServerContext* context,
                                       const v1::SetOutputRequest* request,
                                       v1::SetOutputResponse* response) override;
   grpc::ServerUnaryReactor* GetContext(grpc::CallbackServerContext* context,
-                                      const v1::GetContextRequest* request,
-                                      v1::GetContextResponse* response) override;
+                                       const v1::GetContextRequest* request,
+                                       v1::GetContextResponse* response) override;
   grpc::ServerUnaryReactor* GetCondition(grpc::CallbackServerContext* context,
-                                      const v1::GetConditionRequest* request,
-                                      v1::GetConditionResponse* response) override;
+                                         const v1::GetConditionRequest* request,
+                                         v1::GetConditionResponse* response) override;
   grpc::ServerUnaryReactor* SetCondition(grpc::CallbackServerContext* context,
-                                      const v1::SetConditionRequest* request,
-                                      v1::SetConditionResponse* response) override;
+                                         const v1::SetConditionRequest* request,
+                                         v1::SetConditionResponse* response) override;
   grpc::ServerUnaryReactor* ReadVariable(grpc::CallbackServerContext* context,
-                                      const v1::ReadVariableRequest* request,
-                                      v1::ReadVariableResponse* response) override;
+                                         const v1::ReadVariableRequest* request,
+                                         v1::ReadVariableResponse* response) override;
   grpc::ServerUnaryReactor* ScanVariables(grpc::CallbackServerContext* context,
-                                      const v1::ScanVariablesRequest* request,
-                                      v1::ScanVariablesResponse* response) override;
+                                          const v1::ScanVariablesRequest* request,
+                                          v1::ScanVariablesResponse* response) override;
   grpc::ServerUnaryReactor* WriteVariable(grpc::CallbackServerContext* context,
-                                      const v1::WriteVariableRequest* request,
-                                      v1::WriteVariableResponse* response) override;
+                                          const v1::WriteVariableRequest* request,
+                                          v1::WriteVariableResponse* response) override;
   grpc::ServerUnaryReactor* RemoveVariable(grpc::CallbackServerContext* context,
-                                      const v1::RemoveVariableRequest* request,
-                                      v1::RemoveVariableResponse* response) override;
+                                           const v1::RemoveVariableRequest* request,
+                                           v1::RemoveVariableResponse* response) override;
 
  private:
   const Services& services_;

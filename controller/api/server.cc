@@ -18,7 +18,8 @@
 namespace cronium::controller {
 namespace {
 
-// Above the largest message that is allowed (an output of 8 MiB), so that what is too large gets an error of ours.
+// Above the largest message that is allowed (an output of 8 MiB), so that what is too large gets an
+// error of ours.
 constexpr int kMaxReceiveBytes = 12 << 20;
 
 class ServerImpl : public Server {
@@ -51,8 +52,9 @@ class ServerImpl : public Server {
     builder.RegisterService(&variables_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port_ == 0) {
-      return absl::UnavailableError(absl::StrCat(
-          "cannot listen on ", options.listen, ": is the port taken, or the address not this host's?"));
+      return absl::UnavailableError(
+          absl::StrCat("cannot listen on ", options.listen,
+                       ": is the port taken, or the address not this host's?"));
     }
     return absl::OkStatus();
   }

@@ -25,7 +25,8 @@ class SessionPeer {
   virtual void End(const absl::Status& reason) = 0;
 };
 
-// The open sessions, by connection: the core names a connection, the hub finds its stream. Thread-safe.
+// The open sessions, by connection: the core names a connection, the hub finds its stream.
+// Thread-safe.
 class SessionHub {
  public:
   // tokens is borrowed: each assignment gets its execution token when it is sent.

@@ -13,17 +13,17 @@ class VariableServiceImpl : public v1::VariableService::CallbackService {
   explicit VariableServiceImpl(const Services* services) : services_(*services) {}
 
   grpc::ServerUnaryReactor* GetVariable(grpc::CallbackServerContext* context,
-                                      const v1::GetVariableRequest* request,
-                                      v1::GetVariableResponse* response) override;
+                                        const v1::GetVariableRequest* request,
+                                        v1::GetVariableResponse* response) override;
   grpc::ServerUnaryReactor* ListVariables(grpc::CallbackServerContext* context,
-                                      const v1::ListVariablesRequest* request,
-                                      v1::ListVariablesResponse* response) override;
+                                          const v1::ListVariablesRequest* request,
+                                          v1::ListVariablesResponse* response) override;
   grpc::ServerUnaryReactor* SetVariable(grpc::CallbackServerContext* context,
-                                      const v1::SetVariableRequest* request,
-                                      v1::SetVariableResponse* response) override;
+                                        const v1::SetVariableRequest* request,
+                                        v1::SetVariableResponse* response) override;
   grpc::ServerUnaryReactor* DeleteVariable(grpc::CallbackServerContext* context,
-                                      const v1::DeleteVariableRequest* request,
-                                      v1::DeleteVariableResponse* response) override;
+                                           const v1::DeleteVariableRequest* request,
+                                           v1::DeleteVariableResponse* response) override;
 
  private:
   const Services& services_;

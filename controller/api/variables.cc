@@ -8,8 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/error.h"
 #include "common/json.h"
+#include "common/proto_time.h"
 #include "controller/api/page_token.h"
-#include "controller/core/proto_time.h"
 
 namespace cronium::controller {
 namespace {
@@ -34,8 +34,8 @@ void CommitOne(const Services& services, Change change,
 absl::Status CheckVariableKey(const std::string& key) {
   Violations violations;
   if (key.empty() || key.size() > kMaxKeyBytes) {
-    violations.Add("key", absl::StrCat("has ", key.size(), " bytes; 1 to ", kMaxKeyBytes,
-                                       " are allowed"));
+    violations.Add("key",
+                   absl::StrCat("has ", key.size(), " bytes; 1 to ", kMaxKeyBytes, " are allowed"));
   } else if (!IsUtf8(key)) {
     violations.Add("key", "is not UTF-8");
   } else if (std::any_of(key.begin(), key.end(), [](char c) { return absl::ascii_iscntrl(c); })) {
@@ -86,13 +86,12 @@ void WriteVariable(const Services& services, v1::Variable variable, const std::s
   CommitOne(services, SetVariable{std::move(variable), etag}, std::move(done));
 }
 
-void RemoveVariable(const Services& services, const std::string& name_space,
-                    const std::string& key, const std::string& etag, Done done) {
+void RemoveVariable(const Services& services, const std::string& name_space, const std::string& key,
+                    const std::string& etag, Done done) {
   if (absl::Status status = CheckVariableKey(key); !status.ok()) return done(status);
-  CommitOne(services, DeleteVariable{name_space, key, etag},
-            [done = std::move(done)](absl::StatusOr<std::string> result) {
-              done(result.status());
-            });
+  CommitOne(
+      services, DeleteVariable{name_space, key, etag},
+      [done = std::move(done)](absl::StatusOr<std::string> result) { done(result.status()); });
 }
 
 }  // namespace cronium::controller

@@ -31,8 +31,8 @@ absl::StatusOr<VariablePage> ListVariables(const Services& services, const std::
 void WriteVariable(const Services& services, v1::Variable variable, const std::string& etag,
                    std::function<void(absl::StatusOr<std::string>)> done);
 
-void RemoveVariable(const Services& services, const std::string& name_space,
-                    const std::string& key, const std::string& etag, Done done);
+void RemoveVariable(const Services& services, const std::string& name_space, const std::string& key,
+                    const std::string& etag, Done done);
 
 }  // namespace cronium::controller
 

@@ -18,8 +18,9 @@ absl::StatusOr<AccessTable> AccessTable::Build(const std::vector<std::string>& s
       const v1::MethodAccess& access = method->options().GetExtension(v1::access);
       if (access.roles().empty()) {
         return absl::FailedPreconditionError(
-            absl::StrCat(method->full_name(), " does not declare who may call it; add option "
-                                              "(cronium.v1.access) in its proto"));
+            absl::StrCat(method->full_name(),
+                         " does not declare who may call it; add option "
+                         "(cronium.v1.access) in its proto"));
       }
       std::vector<v1::Role>& roles =
           table.roles_[absl::StrCat("/", service->full_name(), "/", method->name())];

@@ -12,11 +12,12 @@
 
 namespace cronium::controller {
 
-// Which roles may call which method, as the protos declare it (option cronium.v1.access). Immutable.
+// Which roles may call which method, as the protos declare it (option cronium.v1.access).
+// Immutable.
 class AccessTable {
  public:
-  // services: full names, for example "cronium.v1.JobService". FAILED_PRECONDITION naming the method where one of them declares
-  // nothing, NOT_FOUND where a service is not linked in.
+  // services: full names, for example "cronium.v1.JobService". FAILED_PRECONDITION naming the
+  // method where one of them declares nothing, NOT_FOUND where a service is not linked in.
   static absl::StatusOr<AccessTable> Build(const std::vector<std::string>& services);
 
   // method: "/cronium.v1.JobService/CreateJob". Null where it is not in the table.

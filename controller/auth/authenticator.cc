@@ -61,9 +61,10 @@ absl::StatusOr<Caller> Authenticator::AuthenticateNode(const Credentials& creden
     return caller;
   }
   if (!credentials.peer.has_value()) {
-    return Unauthenticated("NODE_CERTIFICATE_REQUIRED",
-                           "this call is for nodes: show a client certificate that `cronium-controller "
-                           "issue-node-certificate` made");
+    return Unauthenticated(
+        "NODE_CERTIFICATE_REQUIRED",
+        "this call is for nodes: show a client certificate that `cronium-controller "
+        "issue-node-certificate` made");
   }
   if (credentials.peer->kind != "node" || credentials.peer->cluster != cluster_) {
     return Unauthenticated(

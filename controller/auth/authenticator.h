@@ -47,13 +47,13 @@ struct Caller {
 // Decides who may call what: every call of ours passes here. Thread-safe.
 class Authenticator {
  public:
-  // cluster: what certificates must be of. dev: no token and no certificate are asked for; callers are admins, and nodes whom they
-  // say they are. Pointers are borrowed.
+  // cluster: what certificates must be of. dev: no token and no certificate are asked for; callers
+  // are admins, and nodes whom they say they are. Pointers are borrowed.
   Authenticator(AccessTable access, std::string cluster, bool dev, Store* store,
                 ExecutionTokens* tokens, const LiveExecutions* live);
 
-  // UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, NODE_CERTIFICATE_REQUIRED), or PERMISSION_DENIED (ROLE_REQUIRED,
-  // EXECUTION_ENDED, WRONG_NODE).
+  // UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, NODE_CERTIFICATE_REQUIRED), or
+  // PERMISSION_DENIED (ROLE_REQUIRED, EXECUTION_ENDED, WRONG_NODE).
   absl::StatusOr<Caller> Authenticate(absl::string_view method, const Credentials& credentials,
                                       absl::Time now) const;
 

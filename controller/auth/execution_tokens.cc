@@ -5,7 +5,7 @@
 
 #include "common/error.h"
 #include "common/ids.h"
-#include "controller/core/proto_time.h"
+#include "common/proto_time.h"
 
 namespace cronium::controller {
 namespace {

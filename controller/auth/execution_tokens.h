@@ -17,15 +17,15 @@ namespace cronium::controller {
 // Issues execution tokens and checks them. Thread-safe.
 class ExecutionTokens {
  public:
-  static absl::StatusOr<std::unique_ptr<ExecutionTokens>> Create(
-      absl::string_view signing_key_pem);
+  static absl::StatusOr<std::unique_ptr<ExecutionTokens>> Create(absl::string_view signing_key_pem);
 
-  // A token for the assignment, whose spec must be filled in. It outlives the longest run that the spec allows by ten minutes: it
-  // cannot be renewed inside a container, and ends with its execution anyway.
+  // A token for the assignment, whose spec must be filled in. It outlives the longest run that the
+  // spec allows by ten minutes: it cannot be renewed inside a container, and ends with its
+  // execution anyway.
   absl::StatusOr<std::string> Issue(const v1::Assignment& assignment) const;
 
-  // As TokenVerifier::Verify. The outcome of the signature check is remembered for a bounded number of tokens; times are checked
-  // in every call.
+  // As TokenVerifier::Verify. The outcome of the signature check is remembered for a bounded number
+  // of tokens; times are checked in every call.
   absl::StatusOr<TokenClaims> Verify(const std::string& token, absl::Time now);
 
   const TokenPublicKey& public_key() const { return signer_->public_key(); }

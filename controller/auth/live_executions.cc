@@ -16,8 +16,7 @@ void LiveExecutions::Update(const ExecutionChange& change) {
   live_[change.execution.id()] = std::move(entry);
 }
 
-std::shared_ptr<const ExecutionChange> LiveExecutions::Find(
-    absl::string_view execution_id) const {
+std::shared_ptr<const ExecutionChange> LiveExecutions::Find(absl::string_view execution_id) const {
   MutexLock lock(&mutex_);
   const auto it = live_.find(execution_id);
   return it == live_.end() ? nullptr : it->second;

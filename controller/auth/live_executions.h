@@ -12,8 +12,9 @@
 
 namespace cronium::controller {
 
-// The executions that have not ended, as of the last commit: what decides, on every call, whether an execution's token still counts
-// and whether its log is still wanted. Kept up to date by the committing thread. Thread-safe.
+// The executions that have not ended, as of the last commit: what decides, on every call, whether
+// an execution's token still counts and whether its log is still wanted. Kept up to date by the
+// committing thread. Thread-safe.
 class LiveExecutions {
  public:
   // Adds, replaces or, where it ended, removes.

@@ -7,16 +7,17 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/end_state.h"
 #include "common/error.h"
 #include "common/lease.h"
+#include "common/proto_time.h"
 #include "controller/core/lifecycle.h"
-#include "controller/core/proto_time.h"
 
 namespace cronium::controller {
 namespace {
 
-// How many ended jobs' request ids stay in memory: several seconds of the highest submission rate, where the store is asked
-// milliseconds before.
+// How many ended jobs' request ids stay in memory: several seconds of the highest submission rate,
+// where the store is asked milliseconds before.
 constexpr size_t kRememberedRequests = 20'000;
 
 std::string RequestKey(const v1::Job& job) {
@@ -208,9 +209,9 @@ void Core::Enqueue(LiveJob* live, absl::Time now) {
   queue_.Push(live->placement_class, live->spec->priority(), live->order, live->job.id());
   if (live->spec->timeouts().has_queue()) {
     // Counted from the creation, over all attempts.
-    timers_.Set(std::max(now, ToTime(live->job.create_time()) +
-                                  ToDuration(live->spec->timeouts().queue())),
-                live->job.id());
+    timers_.Set(
+        std::max(now, ToTime(live->job.create_time()) + ToDuration(live->spec->timeouts().queue())),
+        live->job.id());
   }
   placement_due_ = true;
 }
@@ -239,8 +240,8 @@ void Core::Handle(CancelJob&& input, Ticket ticket, absl::Time now, Output* out)
     Changed(live, out);
     const NodeEntry* node = nodes_.Find(execution->execution.node());
     if (node != nullptr && node->connection != 0) {
-      out->sends.push_back({node->connection, StopMessage(execution->execution.id(),
-                                                          v1::END_REASON_CANCELLED)});
+      out->sends.push_back(
+          {node->connection, StopMessage(execution->execution.id(), v1::END_REASON_CANCELLED)});
     }
   }
   out->answers.push_back({ticket, live->job});
@@ -288,11 +289,12 @@ void Core::Handle(OpenSession&& input, Ticket, absl::Time now, Output* out) {
     const auto it = held.find(id);
     const bool began = live->execution.state() > v1::EXECUTION_STATE_ASSIGNED;
     if (it == held.end() && began) {
-      // It had reported on it, and its journal, which it writes before it begins, does not have it any more.
-      LoseExecution(live, v1::END_REASON_NODE_LOST,
-                    absl::StrCat("node ", input.node,
-                                 rebooted ? " was rebooted" : " came back without it"),
-                    now, out);
+      // It had reported on it, and its journal, which it writes before it begins, does not have it
+      // any more.
+      LoseExecution(
+          live, v1::END_REASON_NODE_LOST,
+          absl::StrCat("node ", input.node, rebooted ? " was rebooted" : " came back without it"),
+          now, out);
       continue;
     }
     const LiveJob* job = FindJob(live->execution.job_id());
@@ -423,8 +425,7 @@ void Core::Handle(ScriptOutput&& input, Ticket ticket, absl::Time, Output* out) 
                            absl::StrCat("execution ", input.execution_id, " has ended"))});
     return;
   }
-  out->changes.push_back(
-      PutOutput{std::move(input.execution_id), std::move(input.output_json)});
+  out->changes.push_back(PutOutput{std::move(input.execution_id), std::move(input.output_json)});
   out->answers.push_back({ticket, v1::Job()});
 }
 
@@ -535,13 +536,12 @@ void Core::EndExecution(LiveExecution* live, absl::Time now, Output* out) {
       std::move(executions_.extract(execution.id()).mapped());
 
   const bool lost = execution.state() == v1::EXECUTION_STATE_LOST;
-  if (lost && !job->job.cancel_requested() &&
-      execution.attempt() < job->spec->max_attempts()) {
+  if (lost && !job->job.cancel_requested() && execution.attempt() < job->spec->max_attempts()) {
     job->job.set_state(v1::JOB_STATE_QUEUED);
     job->job.set_state_reason("RETRY_AFTER_LOSS");
     job->job.set_state_message(absl::StrCat("attempt ", execution.attempt(), " of ",
-                                            job->spec->max_attempts(), " was lost: ",
-                                            execution.message()));
+                                            job->spec->max_attempts(),
+                                            " was lost: ", execution.message()));
     job->job.clear_start_time();
     Changed(job, out);
     Enqueue(job, now);

@@ -22,23 +22,27 @@
 namespace cronium::controller {
 
 struct CoreOptions {
-  // Jobs that wait or run, in number and in bytes of their specs; past either, SubmitJob is refused with QUEUE_FULL.
+  // Jobs that wait or run, in number and in bytes of their specs; past either, SubmitJob is refused
+  // with QUEUE_FULL.
   int64_t max_live_jobs = 200'000;
   int64_t max_live_spec_bytes = int64_t{1} << 30;
   // How often agents are told to send a heartbeat.
   absl::Duration heartbeat_period = absl::Seconds(2);
-  // Ends executions without waiting for their logs: the defect that the barrier test must find. Only fault points set it.
+  // Ends executions without waiting for their logs: the defect that the barrier test must find.
+  // Only fault points set it.
   bool skip_log_barrier = false;
 };
 
 // Why the first job of each placement class waits, by class.
 using WaitReasons = absl::flat_hash_map<std::string, WaitReason>;
 
-// The scheduler and the life of jobs and executions: a state machine that is given commands, reports and the time, and answers with
-// changes to persist, messages to send and the next time it wants to be called. Does no I/O and reads no clock. Not thread-safe:
-// one thread owns it (CoreThread).
+// The scheduler and the life of jobs and executions: a state machine that is given commands,
+// reports and the time, and answers with changes to persist, messages to send and the next time it
+// wants to be called. Does no I/O and reads no clock. Not thread-safe: one thread owns it
+// (CoreThread).
 //
-// In memory it holds what is alive: queued and running jobs, their executions, all nodes. What ended is in the store alone.
+// In memory it holds what is alive: queued and running jobs, their executions, all nodes. What
+// ended is in the store alone.
 class Core {
  public:
   // ids is borrowed.
@@ -52,7 +56,8 @@ class Core {
   // Handles one input.
   void Apply(Input input, absl::Time now, Output* out);
 
-  // Handles what is due, then places waiting jobs. Call it after each batch of inputs and at next_due().
+  // Handles what is due, then places waiting jobs. Call it after each batch of inputs and at
+  // next_due().
   void Advance(absl::Time now, Output* out);
 
   std::optional<absl::Time> next_due() const { return timers_.next(); }
@@ -99,7 +104,8 @@ class Core {
                     Output* out);
   // Ends the execution if its end was reported and its log is whole.
   void FinishIfWhole(LiveExecution* live, absl::Time now, Output* out);
-  // Ends the execution and its job; a LOST one sends its job back to the queue while attempts are left.
+  // Ends the execution and its job; a LOST one sends its job back to the queue while attempts are
+  // left.
   void EndExecution(LiveExecution* live, absl::Time now, Output* out);
   void EndJob(LiveJob* live, v1::JobState state, v1::EndReason reason, absl::Time now, Output* out);
   void LoseExecution(LiveExecution* live, v1::EndReason reason, const std::string& message,
@@ -114,7 +120,8 @@ class Core {
 
   LiveJob* FindJob(absl::string_view id);
   LiveExecution* FindExecution(absl::string_view id);
-  // The entry if `connection` is the node's open session, else null: messages of older sessions change nothing.
+  // The entry if `connection` is the node's open session, else null: messages of older sessions
+  // change nothing.
   NodeEntry* FindSession(const std::string& node, uint64_t connection);
   void RememberRequest(const v1::Job& job);
 
@@ -132,8 +139,9 @@ class Core {
   // Something happened that may let a job be placed.
   bool placement_due_ = true;
 
-  // Jobs by (namespace, request_id), live or lately ended: a second CreateJob that overtook the first one's commit finds it here. What
-  // is older, the API finds in the store before it asks the core.
+  // Jobs by (namespace, request_id), live or lately ended: a second CreateJob that overtook the
+  // first one's commit finds it here. What is older, the API finds in the store before it asks the
+  // core.
   absl::flat_hash_map<std::string, v1::Job> requests_;
   std::deque<std::string> ended_requests_;
 };

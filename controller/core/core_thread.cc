@@ -14,7 +14,8 @@
 namespace cronium::controller {
 namespace {
 
-// Inputs that wait. Senders are gRPC threads, so past this the callers' streams and calls slow down.
+// Inputs that wait. Senders are gRPC threads, so past this the callers' streams and calls slow
+// down.
 constexpr size_t kMailboxCapacity = 65'536;
 
 absl::Status Stopping() {

@@ -18,8 +18,9 @@
 
 namespace cronium::controller {
 
-// Where the core's durable outputs go. All calls come from the committing thread, one after the other, in the order of the core's
-// outputs, each after the commit that holds what it says. They must be quick and must not wait for the core.
+// Where the core's durable outputs go. All calls come from the committing thread, one after the
+// other, in the order of the core's outputs, each after the commit that holds what it says. They
+// must be quick and must not wait for the core.
 class CoreEffects {
  public:
   virtual ~CoreEffects() = default;
@@ -29,17 +30,19 @@ class CoreEffects {
   virtual void OnEndSession(const EndSession& end) = 0;
 };
 
-// Makes changes durable in the order of the calls, then calls done on a thread of its own. Empty changes keep their place in the
-// order and cost nothing.
-using CommitFunction = std::function<void(
-    std::vector<Change> changes,
-    std::function<void(absl::StatusOr<std::vector<ChangeResult>>)> done)>;
+// Makes changes durable in the order of the calls, then calls done on a thread of its own. Empty
+// changes keep their place in the order and cost nothing.
+using CommitFunction =
+    std::function<void(std::vector<Change> changes,
+                       std::function<void(absl::StatusOr<std::vector<ChangeResult>>)> done)>;
 
 // The one thread that owns the core, and the mailbox in front of it. Thread-safe.
 //
-//   gRPC threads --Post--> mailbox --> core thread --changes--> committing thread --answers, sends, events--> gRPC
+//   gRPC threads --Post--> mailbox --> core thread --changes--> committing thread --answers, sends,
+//   events--> gRPC
 //
-// The core goes on with the next batch while the last one is being committed; nothing is answered or sent before its commit.
+// The core goes on with the next batch while the last one is being committed; nothing is answered
+// or sent before its commit.
 class CoreThread {
  public:
   using AnswerCallback = std::function<void(absl::StatusOr<v1::Job>)>;
@@ -51,14 +54,15 @@ class CoreThread {
   // `loaded`: what Core::Load put out.
   void Start(Output loaded);
 
-  // Hands an input over; waits while the mailbox is full. done, where given, is called on the committing thread with the core's
-  // answer; with UNAVAILABLE once the core has stopped.
+  // Hands an input over; waits while the mailbox is full. done, where given, is called on the
+  // committing thread with the core's answer; with UNAVAILABLE once the core has stopped.
   void Post(InputMessage message, AnswerCallback done = nullptr);
-  // The same for threads that the core's progress depends on (the committing thread and the log writer): never waits. Such inputs
-  // are bounded by what is under way there.
+  // The same for threads that the core's progress depends on (the committing thread and the log
+  // writer): never waits. Such inputs are bounded by what is under way there.
   void PostUrgent(InputMessage message);
 
-  // Handles what was posted, then ends the thread. Outputs on their way still need the committing thread.
+  // Handles what was posted, then ends the thread. Outputs on their way still need the committing
+  // thread.
   void Stop();
 
   // Why the first job of a placement class waits; an empty reason where it is unknown.

@@ -14,11 +14,13 @@
 
 namespace cronium::controller {
 
-// Everything of a spec that decides where it can run: specs with equal keys can be placed on the same nodes at the same times.
+// Everything of a spec that decides where it can run: specs with equal keys can be placed on the
+// same nodes at the same times.
 std::string PlacementClass(const v1::JobSpec& spec);
 
-// The jobs that wait: highest priority first, oldest first within one. Kept by placement class, so that where one job of a class
-// finds no node, the rest of the class need not be tried: a round of placement costs classes x nodes, not jobs x nodes.
+// The jobs that wait: highest priority first, oldest first within one. Kept by placement class, so
+// that where one job of a class finds no node, the rest of the class need not be tried: a round of
+// placement costs classes x nodes, not jobs x nodes.
 class JobQueue {
  public:
   // order: smaller was accepted earlier.
@@ -26,8 +28,9 @@ class JobQueue {
             const std::string& job_id);
   void Remove(const std::string& placement_class, int32_t priority, uint64_t order);
 
-  // Calls visit(class, job_id) for the first job of each class, best first. visit returns true where it took the job out
-  // (with Remove), in which case the class's next job takes its turn, and false to leave the whole class for this round.
+  // Calls visit(class, job_id) for the first job of each class, best first. visit returns true
+  // where it took the job out (with Remove), in which case the class's next job takes its turn, and
+  // false to leave the whole class for this round.
   template <typename Visit>
   void Round(Visit visit) {
     absl::btree_map<Key, std::string> heads;

@@ -9,24 +9,6 @@ namespace cronium::controller {
 bool IsEnded(v1::JobState state) { return state >= v1::JOB_STATE_SUCCEEDED; }
 bool IsEnded(v1::ExecutionState state) { return state >= v1::EXECUTION_STATE_SUCCEEDED; }
 
-v1::ExecutionState EndStateOf(v1::EndReason reason, bool success) {
-  switch (reason) {
-    case v1::END_REASON_EXITED:
-      return success ? v1::EXECUTION_STATE_SUCCEEDED : v1::EXECUTION_STATE_FAILED;
-    case v1::END_REASON_CANCELLED:
-      return v1::EXECUTION_STATE_CANCELLED;
-    case v1::END_REASON_QUEUE_TIMEOUT:
-    case v1::END_REASON_PREPARE_TIMEOUT:
-    case v1::END_REASON_RUN_TIMEOUT:
-      return v1::EXECUTION_STATE_TIMED_OUT;
-    case v1::END_REASON_NODE_LOST:
-    case v1::END_REASON_LEASE_ENDED:
-      return v1::EXECUTION_STATE_LOST;
-    default:
-      return v1::EXECUTION_STATE_FAILED;
-  }
-}
-
 v1::JobState JobStateOf(v1::ExecutionState state) {
   switch (state) {
     case v1::EXECUTION_STATE_SUCCEEDED:

@@ -12,8 +12,6 @@ namespace cronium::controller {
 bool IsEnded(v1::JobState state);
 bool IsEnded(v1::ExecutionState state);
 
-// The end state that a reason leads to. success: the exit code is known and 0.
-v1::ExecutionState EndStateOf(v1::EndReason reason, bool success);
 // The job's state that mirrors an execution's end state other than LOST.
 v1::JobState JobStateOf(v1::ExecutionState state);
 

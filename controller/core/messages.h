@@ -25,12 +25,13 @@ using Ticket = uint64_t;
 
 // ---- Inputs
 
-// job: id, namespace, spec (valid, defaults filled in), request_id, creator. Answer: the job as accepted, or as it was accepted
-// under the same request_id before.
+// job: id, namespace, spec (valid, defaults filled in), request_id, creator. Answer: the job as
+// accepted, or as it was accepted under the same request_id before.
 struct SubmitJob {
   v1::Job job;
 };
-// Answer: the job; NOT_FOUND (JOB_NOT_LIVE) where the core does not hold it, since it ended or never was.
+// Answer: the job; NOT_FOUND (JOB_NOT_LIVE) where the core does not hold it, since it ended or
+// never was.
 struct CancelJob {
   std::string job_id;
   std::string reason;
@@ -86,8 +87,8 @@ struct Answer {
   absl::StatusOr<v1::Job> result;
 };
 
-// To the session with this connection, if it is still open. Specs travel beside the message, since many messages share one: the
-// sender fills in spec and token of each assignment.
+// To the session with this connection, if it is still open. Specs travel beside the message, since
+// many messages share one: the sender fills in spec and token of each assignment.
 struct Send {
   uint64_t connection = 0;
   v1::SessionResponse message;
@@ -99,7 +100,8 @@ struct EndSession {
   absl::Status reason;
 };
 
-// An execution that came to life, ended, or began to run: what the runtime API and the log service must know of it at once.
+// An execution that came to life, ended, or began to run: what the runtime API and the log service
+// must know of it at once.
 struct ExecutionChange {
   v1::Execution execution;
   std::shared_ptr<const v1::JobSpec> spec;

@@ -22,7 +22,8 @@ struct NodeEntry {
   uint64_t connection = 0;
   // When anything of its session last arrived, or the controller started.
   absl::Time last_contact;
-  // Executions that hold some of its capacity, and those whose script ended and whose log is still to come.
+  // Executions that hold some of its capacity, and those whose script ended and whose log is still
+  // to come.
   absl::flat_hash_set<std::string> executions;
   absl::flat_hash_set<std::string> finalizing;
 };

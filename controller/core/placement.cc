@@ -11,7 +11,8 @@
 namespace cronium::controller {
 namespace {
 
-// In the order of how little can be done about it from here: the last one that occurred names the wait.
+// In the order of how little can be done about it from here: the last one that occurred names the
+// wait.
 enum Obstacle {
   kFits,
   kOtherNode,
@@ -93,8 +94,8 @@ WaitReason Explain(const std::array<int, kObstacles>& counts, int nodes,
     wait.reason = kWords[i].reason;
     parts.push_back(absl::StrCat(counts[i], " ", kWords[i].text));
   }
-  wait.message = absl::StrCat("0 of ", nodes, nodes == 1 ? " node" : " nodes", " can take it: ",
-                              absl::StrJoin(parts, ", "));
+  wait.message = absl::StrCat("0 of ", nodes, nodes == 1 ? " node" : " nodes",
+                              " can take it: ", absl::StrJoin(parts, ", "));
   if (!not_ready.empty()) absl::StrAppend(&wait.message, "; ", not_ready);
   return wait;
 }

@@ -21,9 +21,10 @@ struct PlacementResult {
   WaitReason wait;
 };
 
-// Filters the nodes (pin, labels, state, slots, CPU, memory) and takes the one that is fullest afterwards, so that large jobs still
-// find room elsewhere (best fit by the dominant resource, as in Ghodsi et al., "Dominant Resource Fairness", NSDI 2011); the first
-// by name among equals. Each node that was passed over counts towards the reason.
+// Filters the nodes (pin, labels, state, slots, CPU, memory) and takes the one that is fullest
+// afterwards, so that large jobs still find room elsewhere (best fit by the dominant resource, as
+// in Ghodsi et al., "Dominant Resource Fairness", NSDI 2011); the first by name among equals. Each
+// node that was passed over counts towards the reason.
 PlacementResult Place(const v1::JobSpec& spec, const NodeTable& nodes);
 
 }  // namespace cronium::controller

@@ -8,8 +8,10 @@
 
 namespace cronium::controller {
 
-// An output of either shape as one text for a person: the string itself, or stdout and, where stderr is not empty, a line
-// `--- STDERR ---` and stderr. The line begins at a line's start. Bytes that are not UTF-8 become U+FFFD.
+// An output of either shape as one text for a person: the string itself, or stdout and, where
+// stderr is not empty, a line
+// `--- STDERR ---` and stderr. The line begins at a line's start. Bytes that are not UTF-8 become
+// U+FFFD.
 std::string RenderOutput(const v1::CompletionOutput& output);
 
 // The record of an ended job. `execution` is its last attempt; an empty one where it never had any.

@@ -15,7 +15,7 @@
 #include "common/error.h"
 #include "common/ids.h"
 #include "common/json.h"
-#include "controller/core/proto_time.h"
+#include "common/proto_time.h"
 
 namespace cronium::controller {
 namespace {
@@ -121,8 +121,8 @@ void CheckResources(const v1::Resources& resources, Check* check) {
   check->RangeOrDefault<int64_t>("container.resources.pids", resources.pids(), 2, 1'000'000);
   check->RangeOrDefault<int64_t>("container.resources.tmp_bytes", resources.tmp_bytes(), kMiB,
                                  int64_t{1} << 40);
-  check->RangeOrDefault<int64_t>("container.resources.workspace_bytes",
-                                 resources.workspace_bytes(), kMiB, int64_t{1} << 40);
+  check->RangeOrDefault<int64_t>("container.resources.workspace_bytes", resources.workspace_bytes(),
+                                 kMiB, int64_t{1} << 40);
   check->RangeOrDefault<int64_t>("container.resources.log_bytes", resources.log_bytes(), kMiB,
                                  1024 * kMiB);
 }
@@ -137,8 +137,9 @@ bool IsUser(absl::string_view user) {
 
 void CheckContainer(const v1::ContainerSpec& container, Check* check) {
   if (container.image().empty()) {
-    check->Bad("container.image", "is required: the name of an image on the node, for example "
-                                  "cronium/bash");
+    check->Bad("container.image",
+               "is required: the name of an image on the node, for example "
+               "cronium/bash");
   }
   check->Bytes("container.image", container.image().size(), 512);
   if (std::any_of(container.image().begin(), container.image().end(),

@@ -11,7 +11,8 @@
 
 namespace cronium::controller {
 
-// What is due when. A timer is not cancelled: its owner looks, when it fires, whether it still means anything. Not thread-safe.
+// What is due when. A timer is not cancelled: its owner looks, when it fires, whether it still
+// means anything. Not thread-safe.
 template <typename Event>
 class Timers {
  public:

@@ -20,8 +20,8 @@ struct ControllerOptions {
   CoreOptions core;
 };
 
-// A whole controller in one process, from store to server. Threads: the core's, the store's writer, the log store's writer, the
-// executor's two, and gRPC's. See README.md for who owns what.
+// A whole controller in one process, from store to server. Threads: the core's, the store's writer,
+// the log store's writer, the executor's two, and gRPC's. See README.md for who owns what.
 class Controller {
  public:
   // Recovers from the data folder and serves.

@@ -39,13 +39,14 @@ absl::Status WriteSecret(const std::string& path, absl::string_view content) {
 
 absl::Status Init(const DataDir& data, const InitOptions& options, absl::Time now) {
   if (!IsName(options.cluster)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--cluster: \"", options.cluster, "\" is not 1 to 63 of [a-z0-9.-]"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--cluster: \"", options.cluster, "\" is not 1 to 63 of [a-z0-9.-]"));
   }
   if (access(data.ca_certificate().c_str(), F_OK) == 0) {
     return absl::AlreadyExistsError(absl::StrCat(
-        data.path, " is set up already; remove it to begin again, which makes all its certificates "
-                   "worthless"));
+        data.path,
+        " is set up already; remove it to begin again, which makes all its certificates "
+        "worthless"));
   }
   if (absl::Status status = MakeDirectories(data.path, 0700); !status.ok()) return status;
   absl::StatusOr<KeyAndCertificate> ca =

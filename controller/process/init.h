@@ -18,8 +18,9 @@ struct InitOptions {
   std::vector<std::string> hosts;
 };
 
-// Sets up an empty data folder: CA, certificate of the controller, key for execution tokens, database, and an admin's API token.
-// ALREADY_EXISTS where the folder has a CA: nothing is touched then.
+// Sets up an empty data folder: CA, certificate of the controller, key for execution tokens,
+// database, and an admin's API token. ALREADY_EXISTS where the folder has a CA: nothing is touched
+// then.
 absl::Status Init(const DataDir& data, const InitOptions& options, absl::Time now);
 
 }  // namespace cronium::controller

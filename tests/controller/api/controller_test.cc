@@ -351,10 +351,10 @@ TEST(ControllerTls, AsksForATokenAndForCertificates) {
     return FromGrpcStatus(stream->Finish());
   };
   EXPECT_EQ(ErrorReason(session(plain)), "NODE_CERTIFICATE_REQUIRED");
-  SimAgent agent(grpc::CreateChannel(address, *ClientTls({data.ca_certificate(),
-                                                          data.path + "/n1/node.crt",
-                                                          data.path + "/n1/node.key"})),
-                 "ignored-outside-of-dev");
+  SimAgent agent(
+      grpc::CreateChannel(address, *ClientTls({data.ca_certificate(), data.path + "/n1/node.crt",
+                                               data.path + "/n1/node.key"})),
+      "ignored-outside-of-dev");
   EXPECT_EQ(agent.NextAssignment().attempt(), 1);
   (*controller)->Stop(absl::Milliseconds(100));
   std::filesystem::remove_all(data.path);

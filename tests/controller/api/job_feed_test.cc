@@ -17,8 +17,8 @@ TEST(JobFeed, TellsWatchersOfAJobAndOfItsNamespace) {
   JobFeed feed;
   std::string one;
   std::string all;
-  const auto of_job = feed.Subscribe("default", {"job_a", "job_b"},
-                                     [&](const v1::Job& job) { one += job.id(); });
+  const auto of_job =
+      feed.Subscribe("default", {"job_a", "job_b"}, [&](const v1::Job& job) { one += job.id(); });
   const auto of_namespace =
       feed.Subscribe("default", {}, [&](const v1::Job& job) { all += job.id(); });
   feed.Publish(Job("job_a"));

@@ -84,8 +84,8 @@ class PullStreamTest : public testing::Test {
     builder.AddListeningPort("127.0.0.1:0", DevServerCredentials(), &port);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
-    stub_ = v1::JobService::NewStub(grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
-                                                        DevChannelCredentials()));
+    stub_ = v1::JobService::NewStub(
+        grpc::CreateChannel("127.0.0.1:" + std::to_string(port), DevChannelCredentials()));
   }
   ~PullStreamTest() override {
     server_->Shutdown();

@@ -14,7 +14,8 @@
 
 namespace cronium::controller {
 
-// An agent without containers, driven step by step by a test. Reads block: a message that does not come is a failed test by timeout.
+// An agent without containers, driven step by step by a test. Reads block: a message that does not
+// come is a failed test by timeout.
 class SimAgent {
  public:
   SimAgent(std::shared_ptr<grpc::Channel> channel, const std::string& node)

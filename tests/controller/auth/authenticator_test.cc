@@ -10,8 +10,8 @@
 
 #include "absl/time/clock.h"
 #include "common/error.h"
+#include "common/proto_time.h"
 #include "controller/auth/secrets.h"
-#include "controller/core/proto_time.h"
 #include "controller/core/spec.h"
 #include "controller/store/sqlite/sqlite_store.h"
 
@@ -36,8 +36,8 @@ class AuthenticatorTest : public testing::Test {
     auto key = TokenSigner::GenerateKeyPem();
     ASSERT_TRUE(key.ok());
     tokens_ = *ExecutionTokens::Create(*key);
-    auto access = AccessTable::Build({"cronium.v1.JobService", "cronium.v1.AgentService",
-                                      "cronium.v1.RuntimeService"});
+    auto access = AccessTable::Build(
+        {"cronium.v1.JobService", "cronium.v1.AgentService", "cronium.v1.RuntimeService"});
     ASSERT_TRUE(access.ok());
     authenticator_ = std::make_unique<Authenticator>(*access, "c1", /*dev=*/false, store_.get(),
                                                      tokens_.get(), &live_);

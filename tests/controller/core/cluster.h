@@ -91,8 +91,8 @@ class Cluster {
     return end;
   }
   void Finish(const std::string& node, const std::string& execution_id, int code = 0) {
-    Report(node, execution_id, code == 0 ? v1::EXECUTION_STATE_SUCCEEDED : v1::EXECUTION_STATE_FAILED,
-           Exited(code));
+    Report(node, execution_id,
+           code == 0 ? v1::EXECUTION_STATE_SUCCEEDED : v1::EXECUTION_STATE_FAILED, Exited(code));
   }
 
   void Tell(InputMessage message) { Step(Input{std::move(message), 0}); }

@@ -91,11 +91,12 @@ TEST(CoreThread, RefusesWhatComesAfterItStopped) {
   RealClock clock;
   Core core({}, &ids);
   NoEffects effects;
-  CoreThread thread(&core, &clock,
-                    [](std::vector<Change> changes, auto done) {
-                      done(std::vector<ChangeResult>(changes.size(), std::string()));
-                    },
-                    &effects);
+  CoreThread thread(
+      &core, &clock,
+      [](std::vector<Change> changes, auto done) {
+        done(std::vector<ChangeResult>(changes.size(), std::string()));
+      },
+      &effects);
   thread.Start({});
   thread.Stop();
   absl::Status status;
@@ -108,11 +109,12 @@ TEST(CoreThread, ShowsWhyAJobWaitsAndWhichNodesThereAre) {
   RealClock clock;
   Core core({}, &ids);
   NoEffects effects;
-  CoreThread thread(&core, &clock,
-                    [](std::vector<Change> changes, auto done) {
-                      done(std::vector<ChangeResult>(changes.size(), std::string()));
-                    },
-                    &effects);
+  CoreThread thread(
+      &core, &clock,
+      [](std::vector<Change> changes, auto done) {
+        done(std::vector<ChangeResult>(changes.size(), std::string()));
+      },
+      &effects);
   thread.Start({});
   v1::Job job = NewJob(&ids);
   const std::string placement_class = PlacementClass(job.spec());

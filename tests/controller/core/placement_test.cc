@@ -65,8 +65,7 @@ TEST(Placement, CountsEachNodeTowardsTheReason) {
   NodeTable::UpdateState(away);
   const PlacementResult result = Place(Spec(), nodes);
   EXPECT_EQ(result.wait.reason, "NO_FREE_SLOT");
-  EXPECT_EQ(result.wait.message,
-            "0 of 2 nodes can take it: 1 out of contact, 1 with no free slot");
+  EXPECT_EQ(result.wait.message, "0 of 2 nodes can take it: 1 out of contact, 1 with no free slot");
 }
 
 TEST(Placement, SaysWhenNoNodeIsLargeEnoughEvenWhenIdle) {

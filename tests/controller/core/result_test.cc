@@ -34,10 +34,17 @@ TEST(Result, BeginsWithTheMarkerWhereThereIsOnlyStderr) {
 }
 
 TEST(Result, ShowsBytesThatAreNotTextAsReplacementAndKeepsThemApart) {
-  const v1::JobResult result =
-      MakeJobResult({}, {}, Streams("a\xff""b\n", ""), /*output_truncated=*/false);
-  EXPECT_EQ(result.text(), "a\xEF\xBF\xBD""b\n");
-  EXPECT_EQ(result.output().streams().stdout(), "a\xff""b\n");
+  const v1::JobResult result = MakeJobResult({}, {},
+                                             Streams("a\xff"
+                                                     "b\n",
+                                                     ""),
+                                             /*output_truncated=*/false);
+  EXPECT_EQ(result.text(),
+            "a\xEF\xBF\xBD"
+            "b\n");
+  EXPECT_EQ(result.output().streams().stdout(),
+            "a\xff"
+            "b\n");
 }
 
 TEST(Result, CarriesTheEndApartFromTheOutput) {

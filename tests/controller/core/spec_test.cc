@@ -59,10 +59,9 @@ INSTANTIATE_TEST_SUITE_P(
     Fields, BadSpec,
     testing::Values(
         Case{"spec.container.image", [](auto* s) { s->mutable_container()->set_image("a b"); }},
-        Case{"spec.container.network",
-             [](auto* s) {
-               s->mutable_container()->set_network(static_cast<v1::NetworkMode>(99));
-             }},
+        Case{
+            "spec.container.network",
+            [](auto* s) { s->mutable_container()->set_network(static_cast<v1::NetworkMode>(99)); }},
         Case{"spec.on_lost", [](auto* s) { s->set_on_lost(static_cast<v1::LostAction>(9)); }},
         Case{"spec.container.user", [](auto* s) { s->mutable_container()->set_user("root"); }},
         Case{"spec.container.working_dir",
@@ -72,9 +71,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"spec.container.env[CRONIUM_JOB_ID]",
              [](auto* s) { (*s->mutable_container()->mutable_env())["CRONIUM_JOB_ID"] = ""; }},
         Case{"spec.container.resources.memory_bytes",
-             [](auto* s) {
-               s->mutable_container()->mutable_resources()->set_memory_bytes(1024);
-             }},
+             [](auto* s) { s->mutable_container()->mutable_resources()->set_memory_bytes(1024); }},
         Case{"spec.container.resources.pids",
              [](auto* s) { s->mutable_container()->mutable_resources()->set_pids(-1); }},
         Case{"spec.container.script.content",
