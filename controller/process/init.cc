@@ -40,7 +40,7 @@ absl::Status WriteSecret(const std::string& path, absl::string_view content) {
 absl::Status Init(const DataDir& data, const InitOptions& options, absl::Time now) {
   if (!IsName(options.cluster)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--cluster: \"", options.cluster, "\" is not 1 to 63 of [a-z0-9.-]"));
+        absl::StrCat("--cluster-name: \"", options.cluster, "\" is not 1 to 63 of [a-z0-9.-]"));
   }
   if (access(data.ca_certificate().c_str(), F_OK) == 0) {
     return absl::AlreadyExistsError(absl::StrCat(
