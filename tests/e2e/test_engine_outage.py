@@ -18,7 +18,7 @@ def engine(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(make_cluster, engine):
-    return make_cluster(agent_flags=["--docker-socket", engine.path])
+    return make_cluster(agent_flags=["--engine-socket", engine.path])
 
 
 def runtime_condition(cluster):

@@ -39,7 +39,7 @@ class Node:
             cluster.logs / f"{name}-gateway.log", self.host)
         self.agent = Process(
             f"agent of {name}",
-            [settings.program("cronium-agent"), *common, "--node", name, "--state-dir", str(self.folder / "agent"),
+            [settings.program("cronium-agent"), *common, "--state-dir", str(self.folder / "agent"),
              "--gateway-dir", str(api), "--inject-dir", str(settings.PREFIX / "lib/cronium/inject"), *agent_flags],
             cluster.logs / f"{name}-agent.log", self.host, agent_faults)
 
