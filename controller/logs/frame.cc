@@ -16,7 +16,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "the files are little-endian");
 
-constexpr char kFileMagic[8] = {'C', 'R', 'N', 'L', 'O', 'G', '1', '\n'};
+constexpr absl::string_view kFileMagic("CRNLOG1\n", 8);
 constexpr absl::string_view kMagic("\xc7LF1", 4);
 constexpr size_t kMaxIdBytes = 24;
 constexpr int kLevel = 1;
@@ -54,7 +54,7 @@ void Get(absl::string_view header, Field at, T* value) {
 }  // namespace
 
 std::string EncodeFileHeader(uint64_t seed) {
-  std::string bytes(kFileMagic, sizeof(kFileMagic));
+  std::string bytes(kFileMagic);
   bytes.append(reinterpret_cast<const char*>(&seed), sizeof(seed));
   const uint64_t hash = Hash(0, bytes);
   bytes.append(reinterpret_cast<const char*>(&hash), sizeof(hash));
@@ -64,7 +64,7 @@ std::string EncodeFileHeader(uint64_t seed) {
 std::optional<uint64_t> DecodeFileHeader(absl::string_view bytes) {
   if (bytes.size() < kFileHeaderBytes) return std::nullopt;
   uint64_t seed = 0;
-  std::memcpy(&seed, bytes.data() + sizeof(kFileMagic), sizeof(seed));
+  std::memcpy(&seed, bytes.data() + kFileMagic.size(), sizeof(seed));
   if (bytes.substr(0, kFileHeaderBytes) != EncodeFileHeader(seed)) return std::nullopt;
   return seed;
 }
@@ -75,7 +75,7 @@ void EncodeHeader(uint64_t seed, FrameHeader* header, std::string* out) {
   bytes[kKindAt] = static_cast<char>(header->kind);
   const size_t id_size = std::min(header->execution_id.size(), kMaxIdBytes);
   bytes[kIdSizeAt] = static_cast<char>(id_size);
-  std::memcpy(bytes + kIdAt, header->execution_id.data(), id_size);
+  header->execution_id.copy(bytes + kIdAt, id_size);
   Put(bytes, kFirstSeqAt, header->first_seq);
   Put(bytes, kLastSeqAt, header->last_seq);
   Put(bytes, kBytesBeforeAt, header->bytes_before);

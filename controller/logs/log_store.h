@@ -107,8 +107,8 @@ class LogStore {
   // Gives up what is still queued; call Shutdown before.
   ~LogStore();
 
-  // Stores a batch. `done` runs on the writer thread once the batch is durable, for one execution in
-  // the order of the calls:
+  // Stores a batch. `done` runs on the writer thread once the batch is durable, in the order of the
+  // calls where they are about one execution:
   //   - entries up to the present durable_seq are dropped as repeats; the rest continues the log;
   //   - a batch that leaves a gap is not stored: rewind;
   //   - INVALID_ARGUMENT where a chunk or the key is malformed (names the field); nothing of the
