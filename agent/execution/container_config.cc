@@ -169,7 +169,7 @@ ContainerConfig MakeContainerConfig(const v1::Assignment& assignment, const Node
                    TmpfsOptions(Or(resources.workspace_bytes(), kDefaultWorkspaceBytes))}};
   config.user = User(spec);
   // cronium-init enters the script's own, which may not be there before it.
-  config.working_dir = "/";
+  config.working_dir = std::string("/");
   config.network = spec.network() == v1::NETWORK_MODE_BRIDGE ? ContainerNetwork::kBridge
                                                              : ContainerNetwork::kNone;
   config.extra_hosts = {{std::string(kApiHost), "127.0.0.1"}};
