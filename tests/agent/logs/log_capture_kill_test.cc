@@ -51,8 +51,10 @@ TEST_P(LogCaptureKillTest, NothingIsLostOrRepeatedOverManyKills) {
   while (writer.Running()) {
     {
       Helper capturer({"capture", spool_dir, run_dir, id});
-      // How long it lives is what this test is about.
-      std::this_thread::sleep_for(std::chrono::microseconds(500 + random() % 6000));
+      // Killed while it captures, and every third time while it starts. How long it lives is what
+      // this test is about.
+      if (kills % 3 != 0) capturer.AwaitReady();
+      std::this_thread::sleep_for(std::chrono::microseconds(random() % 5000));
     }
     ++kills;
     if (kills % 8 != 0) continue;

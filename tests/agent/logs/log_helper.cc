@@ -70,6 +70,7 @@ int Capture(const std::string& spool_dir, const std::string& run_dir, const std:
   auto capture = LogCapture::Create(
       {.spool_dir = spool_dir, .turn_bytes = 16 * 1024, .fifo_bytes = 64 * 1024}, &clock);
   if (!capture.ok() || !(*capture)->Open(id, run_dir, {}).ok()) return 1;
+  (void)WriteAll(STDOUT_FILENO, "ready\n");
   for (;;) pause();
 }
 

@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <string>
 #include <vector>
@@ -28,12 +29,25 @@ class Helper {
     std::vector<char*> argv;
     for (std::string& arg : args) argv.push_back(arg.data());
     argv.push_back(nullptr);
-    if (posix_spawn(&pid_, argv[0], nullptr, nullptr, argv.data(), environ) != 0) pid_ = -1;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return;
+    stdout_.Reset(ends[0]);
+    const UniqueFd write_end(ends[1]);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, write_end.get(), STDOUT_FILENO);
+    if (posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environ) != 0) pid_ = -1;
+    posix_spawn_file_actions_destroy(&actions);
   }
   ~Helper() { Kill(); }
   Helper(const Helper&) = delete;
   Helper& operator=(const Helper&) = delete;
 
+  // Waits until it has written something to stdout, or has ended.
+  void AwaitReady() {
+    char byte;
+    (void)!read(stdout_.get(), &byte, 1);
+  }
   // Exit status once it has ended by itself.
   int Wait() {
     int status = -1;
@@ -57,6 +71,7 @@ class Helper {
   }
 
  private:
+  UniqueFd stdout_;
   pid_t pid_ = -1;
   int exit_status_ = -1;
 };

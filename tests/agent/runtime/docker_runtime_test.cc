@@ -87,10 +87,9 @@ std::string PrepareEngine() {
 
 class DockerRuntimeTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() { why_not_ = new std::string(PrepareEngine()); }
-
   void SetUp() override {
-    if (!why_not_->empty()) GTEST_SKIP() << *why_not_;
+    static const std::string why_not = PrepareEngine();
+    if (!why_not.empty()) GTEST_SKIP() << why_not;
     auto runtime =
         DockerRuntime::Create({.socket_path = kSocket, .state_dir = folder_.path("state")});
     ASSERT_TRUE(runtime.ok()) << runtime.status();
@@ -134,15 +133,12 @@ class DockerRuntimeTest : public testing::Test {
     return content.ok() ? *content : content.status().ToString();
   }
 
-  static std::string* why_not_;
   const std::string run_ = RandomBase62(8);
   int made_ = 0;
   TempFolder folder_;
   std::unique_ptr<DockerRuntime> runtime_;
   std::unique_ptr<Blocking> call_;
 };
-
-std::string* DockerRuntimeTest::why_not_ = nullptr;
 
 TEST_F(DockerRuntimeTest, SaysWhichEngineAnswers) {
   const auto engine = call_->Ping();
