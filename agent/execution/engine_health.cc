@@ -22,6 +22,7 @@ int64_t EngineHealth::NextPingNs() const {
 
 bool EngineHealth::OnPing(const absl::StatusOr<EngineInfo>& answer, int64_t now, absl::Time wall) {
   ping_pending_ = false;
+  asked_ = true;
   next_ping_ns_ = now + (answer.ok() ? kPingNs : kRecheckNs);
   v1::NodeCondition next;
   next.set_type(condition_.type());

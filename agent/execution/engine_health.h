@@ -31,6 +31,8 @@ class EngineHealth {
   // Any call's failure.
   void OnCallFailed(const absl::Status& status, int64_t now);
 
+  // It has answered, or failed to, at least once.
+  bool asked() const { return asked_; }
   const v1::NodeCondition& condition() const { return condition_; }
   // As the engine last said.
   const EngineInfo& engine() const { return engine_; }
@@ -38,6 +40,7 @@ class EngineHealth {
  private:
   v1::NodeCondition condition_;
   EngineInfo engine_;
+  bool asked_ = false;
   bool ping_pending_ = false;
   int64_t next_ping_ns_ = 0;
 };

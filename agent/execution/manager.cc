@@ -91,6 +91,7 @@ void ExecutionManager::Run() {
     std::vector<std::function<void()>> tasks = mailbox_.Receive(TimeToNextWake());
     if (tasks.empty() && mailbox_.closed()) break;
     for (const std::function<void()>& task : tasks) task();
+    AnswerDescriptions();
     if (journal_problem_.ok()) OnTimers();
     Flush();
   }
@@ -98,6 +99,7 @@ void ExecutionManager::Run() {
 
 std::optional<std::chrono::nanoseconds> ExecutionManager::TimeToNextWake() const {
   int64_t wake = health_.NextPingNs();
+  if (!describe_.empty()) wake = std::min(wake, describe_by_ns_);
   if (!journal_problem_.ok()) {
     wake = journal_retry_ns_;
   } else {

@@ -159,6 +159,7 @@ class ExecutionManager : public SessionEvents {
   void Stop(const v1::Stop& stop);
   void Contact(int64_t contact_ns);
   void Acknowledged(uint64_t report_seq);
+  void AnswerDescriptions();
   NodeSnapshot Snapshot() const;
   std::vector<v1::NodeCondition> Conditions() const;
   void SendConditions();
@@ -216,6 +217,10 @@ class ExecutionManager : public SessionEvents {
   bool welcomed_once_ = false;
 
   EngineHealth health_;
+  // Descriptions that wait for the engine's first answer, so that a Hello says whether it is there;
+  // but not for long.
+  std::vector<std::function<void(NodeSnapshot)>> describe_;
+  int64_t describe_by_ns_ = 0;
   v1::NodeCondition disk_condition_;
   // The engine's list has come: entries know what there is.
   bool listed_ = false;

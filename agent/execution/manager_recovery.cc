@@ -12,6 +12,8 @@ namespace {
 
 constexpr int64_t kListRetryNs = 1'000'000'000;
 constexpr int64_t kLeftoversRetryNs = 10'000'000'000;
+// How long the first Hello waits for the engine.
+constexpr int64_t kFirstPingNs = 1'000'000'000;
 
 }  // namespace
 
@@ -29,6 +31,7 @@ void ExecutionManager::Recover(JournalContent content) {
   for (JournaledExecution& execution : content.executions) {
     AddJournalled(std::move(execution), rebooted);
   }
+  describe_by_ns_ = Now() + kFirstPingNs;
   PingEngine();
   ListContainers();
 }
@@ -146,7 +149,9 @@ void ExecutionManager::PingEngine() {
   health_.PingSent();
   runtime_->Ping([this](absl::StatusOr<EngineInfo> answer) {
     PostUrgent([this, answer = std::move(answer)] {
-      if (!health_.OnPing(answer, Now(), clock_->Now())) return;
+      const bool changed = health_.OnPing(answer, Now(), clock_->Now());
+      AnswerDescriptions();
+      if (!changed) return;
       const v1::NodeCondition& condition = health_.condition();
       if (condition.ok()) {
         LogInfo("container engine answers",

@@ -28,7 +28,15 @@ absl::Duration LostAfter(const v1::Assignment& assignment) {
 }  // namespace
 
 void ExecutionManager::Describe(std::function<void(NodeSnapshot)> answer) {
-  Post([this, answer = std::move(answer)] { answer(Snapshot()); });
+  Post([this, answer = std::move(answer)] {
+    describe_.push_back(answer);
+    AnswerDescriptions();
+  });
+}
+
+void ExecutionManager::AnswerDescriptions() {
+  if (!health_.asked() && Now() < describe_by_ns_) return;
+  for (const auto& answer : std::exchange(describe_, {})) answer(Snapshot());
 }
 
 void ExecutionManager::OnWelcome(uint64_t session, v1::Welcome welcome, int64_t contact_ns) {
