@@ -147,7 +147,7 @@ def test_a_wrong_flag_of_run_is_named(cluster, args, words):
 
 @pytest.mark.parametrize("name, args", [
     ("cronium-controller", ["serve", "--no-such-flag"]),
-    ("cronium-agent", ["--node", "n", "--controller", "localhost:1", "--no-such-flag"]),
+    ("cronium-agent", ["--controller", "localhost:1", "--no-such-flag"]),
     ("cronium-runtime-gateway", ["--no-such-flag"]),
 ])
 def test_an_unknown_flag_of_a_server_is_named(name, args):

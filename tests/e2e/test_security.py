@@ -131,7 +131,7 @@ def test_an_agent_with_a_certificate_of_a_foreign_ca_says_that_it_is_not_let_in(
     for folder in ("state", "api"):
         os.mkdir(tmp_path / folder)
     agent = Process("foreign agent", [
-        settings.program("cronium-agent"), "--node", "node-1", "--controller", cluster.address, "--ca", str(cluster.ca),
+        settings.program("cronium-agent"), "--controller", cluster.address, "--ca", str(cluster.ca),
         "--certificate", str(foreign / "node.crt"), "--key", str(foreign / "node.key"),
         "--state-dir", str(tmp_path / "state"), "--gateway-dir", str(tmp_path / "api"),
         "--inject-dir", str(settings.PREFIX / "lib/cronium/inject")], cluster.logs / "foreign-agent.log").start()

@@ -51,7 +51,7 @@ std::string Size(int64_t bytes) {
     ++unit;
   }
   const bool whole = value == std::floor(value) || value >= 100;
-  return absl::StrFormat(whole ? "%.0f%s" : "%.1f%s", value, kUnits[unit]);
+  return absl::StrFormat("%.*f%s", whole ? 0 : 1, value, kUnits[unit]);
 }
 
 std::string Cpus(int32_t millis) {

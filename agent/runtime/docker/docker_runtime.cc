@@ -182,6 +182,7 @@ void DockerRuntime::AgreeOnVersion(PingDone done) {
         {
           MutexLock lock(&mutex_);
           version_ = info.ok() ? absl::StrCat("/v", info->api.major, ".", info->api.minor) : "";
+          if (info.ok()) engine_name_ = info->engine.name;
           agreeing_ = false;
           queued.swap(queued_);
           for (Queued& q : queued) q.request.path.insert(0, version_);
@@ -334,7 +335,14 @@ absl::StatusOr<std::string> DockerRuntime::HostsFile(
   return path;
 }
 
-void DockerRuntime::Create(const ContainerConfig& config, CreateDone done) {
+void DockerRuntime::Create(const ContainerConfig& asked, CreateDone done) {
+  ContainerConfig config = asked;
+  {
+    // Podman (4.3) knows no uid= there, and keeps to mode=. An engine that has not said yet what it
+    // is counts as Docker.
+    MutexLock lock(&mutex_);
+    if (engine_name_ != "podman") OwnTmpfs(&config);
+  }
   std::string hosts_file;
   absl::Status bad;
   if (config.network == ContainerNetwork::kNone) {

@@ -100,6 +100,8 @@ class DockerRuntime : public ContainerRuntime {
   // "/v1.41"; empty while not agreed.
   std::string version_ ABSL_GUARDED_BY(mutex_);
   bool agreeing_ ABSL_GUARDED_BY(mutex_) = false;
+  // EngineInfo.name of the last agreement.
+  std::string engine_name_ ABSL_GUARDED_BY(mutex_);
   struct Queued {
     CallPtr call;
     EngineRequest request;

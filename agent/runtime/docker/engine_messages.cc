@@ -159,6 +159,15 @@ absl::StatusOr<VersionInfo> ParseVersion(absl::string_view body) {
   return info;
 }
 
+void OwnTmpfs(ContainerConfig* config) {
+  const std::pair<absl::string_view, absl::string_view> user =
+      absl::StrSplit(config->user, absl::MaxSplits(':', 1));
+  for (TmpfsMount& mount : config->tmpfs) {
+    absl::StrAppend(&mount.options, mount.options.empty() ? "" : ",", "uid=", user.first);
+    if (!user.second.empty()) absl::StrAppend(&mount.options, ",gid=", user.second);
+  }
+}
+
 absl::StatusOr<std::string> CreateBody(const ContainerConfig& config,
                                        const std::string& hosts_file) {
   if (absl::Status status = Check(config); !status.ok()) return status;
@@ -251,6 +260,10 @@ absl::StatusOr<Inspected> ParseInspect(absl::string_view body) {
   inspected.exit.error = String(state, "Error");
   inspected.exit.started_at = ParseTime(String(state, "StartedAt"));
   inspected.exit.finished_at = ParseTime(String(state, "FinishedAt"));
+  if (inspected.exit.finished_at != absl::InfinitePast()) {
+    // The engine notes the start a little late: the shortest have ended before.
+    inspected.exit.started_at = std::min(inspected.exit.started_at, inspected.exit.finished_at);
+  }
   return inspected;
 }
 

@@ -37,6 +37,11 @@ struct VersionInfo {
 // GET /version. FAILED_PRECONDITION where there is no version in common.
 absl::StatusOr<VersionInfo> ParseVersion(absl::string_view body);
 
+// Makes the config's user the owner of each tmpfs. Docker gives a tmpfs the mode of the folder that
+// the image has in its place, whatever mode= says, and root as its owner; so the user could not
+// write to it.
+void OwnTmpfs(ContainerConfig* config);
+
 // POST /containers/create. `hosts_file` is mounted over /etc/hosts where it is not empty; the
 // engine's own network set-up is left out then. INVALID_ARGUMENT names the field.
 absl::StatusOr<std::string> CreateBody(const ContainerConfig& config,

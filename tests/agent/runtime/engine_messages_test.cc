@@ -80,6 +80,23 @@ TEST(CreateBody, SetsTheLimits) {
   EXPECT_THAT(*CreateBody(config, ""), Not(HasSubstr("PidsLimit")));
 }
 
+TEST(OwnTmpfs, GivesEachTmpfsToTheUser) {
+  ContainerConfig config = Config();
+  config.user = "1000:2000";
+  config.tmpfs = {{"/tmp", "exec,mode=1777"}, {"/workspace", ""}};
+  OwnTmpfs(&config);
+  EXPECT_EQ(config.tmpfs[0].options, "exec,mode=1777,uid=1000,gid=2000");
+  EXPECT_EQ(config.tmpfs[1].options, "uid=1000,gid=2000");
+}
+
+TEST(OwnTmpfs, LeavesTheGroupToTheEngineWhereNoneIsNamed) {
+  ContainerConfig config = Config();
+  config.user = "1000";
+  config.tmpfs = {{"/tmp", ""}};
+  OwnTmpfs(&config);
+  EXPECT_EQ(config.tmpfs[0].options, "uid=1000");
+}
+
 TEST(CreateBody, MountsTheHostsFileWhereTheEngineSetsUpNoNetwork) {
   const auto body = CreateBody(Config(), "/var/lib/x/hosts");
   ASSERT_TRUE(body.ok());
@@ -138,6 +155,14 @@ TEST(ParseInspect, ReadsHowItEnded) {
   EXPECT_EQ(inspected->exit.exit_code, 137);
   EXPECT_TRUE(inspected->exit.oom_killed);
   EXPECT_EQ(absl::ToUnixNanos(inspected->exit.finished_at) % 1'000'000'000, 123456789);
+}
+
+TEST(ParseInspect, NothingEndsBeforeItStarted) {
+  const auto inspected =
+      ParseInspect(R"({"State":{"Status":"exited","StartedAt":"2026-01-02T03:04:05.5Z",)"
+                   R"("FinishedAt":"2026-01-02T03:04:05.4Z"}})");
+  ASSERT_TRUE(inspected.ok());
+  EXPECT_EQ(inspected->exit.started_at, inspected->exit.finished_at);
 }
 
 TEST(ParseInspect, TakesTheYearOneAsNever) {

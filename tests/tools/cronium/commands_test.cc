@@ -11,7 +11,6 @@ namespace cronium::cli {
 namespace {
 
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 

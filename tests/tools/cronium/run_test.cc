@@ -61,7 +61,7 @@ class RunTest : public testing::Test {
 
 TEST_F(RunTest, TheJobsOutputComesByteForByteOnItsOwnStreams) {
   const std::string job = StartJob();
-  const std::string bytes("a\n\n\xff\xfe\0\r no newline", 19);
+  const std::string bytes("a\n\n\xff\xfe\0\r no newline", 18);
   controller_.Write(job, kOut, bytes);
   controller_.Write(job, kErr, "error\n");
   EndJob(job);

@@ -29,6 +29,7 @@ constexpr char kServes[] = "controller serves";
 
 absl::StatusOr<pid_t> Spawn(const std::vector<std::string>& command, const std::string& log) {
   std::vector<char*> argv;
+  argv.reserve(command.size() + 1);
   for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
