@@ -42,8 +42,7 @@ int RunInit(int argc, char** argv) {
   DataDir data{kDefaultDataDir};
   InitOptions options{"cronium", {}};
   app.add_option("--data-dir", data.path, "Folder to set up")->capture_default_str();
-  app.add_option("--cluster-name", options.cluster, "Name of the cluster")
-      ->capture_default_str();
+  app.add_option("--cluster-name", options.cluster, "Name of the cluster")->capture_default_str();
   app.add_option("--host", options.hosts,
                  "Name or address that agents and clients reach this host by; may be repeated");
   const int status = ParseConfig(&app, argc, argv, [] { return std::string(); });

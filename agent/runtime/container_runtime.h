@@ -66,8 +66,8 @@ struct ContainerConfig {
   std::vector<TmpfsMount> tmpfs;
   // `UID:GID`, numeric.
   std::string user = "1000:1000";
-  // Must exist in the image or a bind. Not a tmpfs: Docker makes one that is the working folder root's with mode 0755, whatever its
-  // options say; enter that from inside.
+  // Must exist in the image or a bind. Not a tmpfs: Docker makes one that is the working folder
+  // root's with mode 0755, whatever its options say; enter that from inside.
   std::string working_dir = "/";
   // Host name inside; empty: the engine's choice.
   std::string hostname;
