@@ -143,6 +143,18 @@ def test_an_agent_with_a_certificate_of_a_foreign_ca_says_that_it_is_not_let_in(
         assert agent.stop() == 0
 
 
+def test_a_gateway_with_a_certificate_of_a_foreign_ca_says_that_it_is_not_let_in(cluster, foreign, tmp_path):
+    gateway = Process("foreign gateway", [
+        settings.program("cronium-runtime-gateway"), "--controller", cluster.address, "--ca", str(cluster.ca),
+        "--certificate", str(foreign / "node.crt"), "--key", str(foreign / "node.key"),
+        "--socket-dir", str(tmp_path), "--retry-for-ms", "1000"], cluster.logs / "foreign-gateway.log").start()
+    try:
+        gateway.wait_for_log(r"(warn|error)\w* cannot fetch the token keys")
+        assert gateway.alive
+    finally:
+        assert gateway.stop() == 0
+
+
 def test_a_client_that_trusts_another_ca_does_not_speak_to_the_controller(cluster, foreign):
     done = cluster.cli.run("--ca", str(foreign / "ca.crt"), "--retry-for", "100ms", "nodes", "list")
 
