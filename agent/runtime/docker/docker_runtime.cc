@@ -124,23 +124,16 @@ DockerRuntime::DockerRuntime(const DockerRuntimeOptions& options)
 // ------------------------------------------------------------------------------------------------
 
 void DockerRuntime::Request(const CallPtr& call, EngineRequest request, ResponseDone done) {
-  bool agreed;
-  bool agree = false;
   {
     MutexLock lock(&mutex_);
-    agreed = !version_.empty();
-    if (agreed) {
-      request.path.insert(0, version_);
-    } else {
+    if (version_.empty()) {
       queued_.push_back({call, std::move(request), std::move(done)});
-      agree = !std::exchange(agreeing_, true);
+      if (!std::exchange(agreeing_, true)) AgreeOnVersion([](const auto&) {});
+      return;
     }
+    request.path.insert(0, version_);
   }
-  if (agreed) {
-    SendNow(call, std::move(request), std::move(done));
-  } else if (agree) {
-    AgreeOnVersion([](const absl::StatusOr<EngineInfo>&) {});
-  }
+  SendNow(call, std::move(request), std::move(done));
 }
 
 void DockerRuntime::SendNow(const CallPtr& call, EngineRequest request, ResponseDone done) {
@@ -346,9 +339,9 @@ void DockerRuntime::Create(const ContainerConfig& asked, CreateDone done) {
   std::string hosts_file;
   absl::Status bad;
   if (config.network == ContainerNetwork::kNone) {
-    absl::StatusOr<std::string> file = HostsFile(config.extra_hosts);
-    if (file.ok()) hosts_file = *std::move(file);
+    const absl::StatusOr<std::string> file = HostsFile(config.extra_hosts);
     bad = file.status();
+    if (file.ok()) hosts_file = *file;
   }
   absl::StatusOr<std::string> body = CreateBody(config, hosts_file);
   if (!body.ok()) bad = body.status();
@@ -367,7 +360,7 @@ void DockerRuntime::Create(const ContainerConfig& asked, CreateDone done) {
               done(response.status());
             } else if (IsSuccess(*response)) {
               done(ParseCreated(response->body));
-            } else if (response->code == 404) {
+            } else if (response->code == 404 && absl::StrContains(response->body, "image")) {
               done(ImageNotFound(config.image, ErrorMessage(response->body)));
             } else if (response->code == 409) {
               AdoptExisting(config, done);
@@ -499,8 +492,10 @@ void DockerRuntime::InspectExit(std::shared_ptr<WaitCall> wait) {
 }
 
 void DockerRuntime::RetryWait(std::shared_ptr<WaitCall> wait, const absl::Status& why) {
-  LogWarning("waiting for a container failed; trying again",
-             {{"container", wait->name}, {"error", why}});
+  if (wait->delay == options_.min_retry_delay) {
+    LogWarning("waiting for a container failed; trying until it works",
+               {{"container", wait->name}, {"error", why}});
+  }
   const absl::Duration delay = wait->delay;
   wait->delay = std::min(delay * 2, options_.max_retry_delay);
   MutexLock lock(&mutex_);

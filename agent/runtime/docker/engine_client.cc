@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <mutex>
 
 #include "absl/strings/str_cat.h"
@@ -140,10 +141,15 @@ void EngineClient::Run() {
             absl::StrCat("the container engine at ", socket_path_, " took too long to answer ",
                          transfer->request.method, " ", transfer->request.path));
       } else if (code != CURLE_OK) {
+        long os_error = 0;  // Why connect failed: curl's own words name a port that is none.
+        curl_easy_getinfo(message->easy_handle, CURLINFO_OS_ERRNO, &os_error);
+        absl::string_view why = curl_easy_strerror(code);
+        if (transfer->error[0] != '\0') why = transfer->error;
+        if (code == CURLE_COULDNT_CONNECT && os_error != 0)
+          why = strerror(static_cast<int>(os_error));
         status = MakeError(
             absl::StatusCode::kUnavailable, kEngineUnreachable,
-            absl::StrCat("the container engine at ", socket_path_, " does not answer: ",
-                         transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(code)));
+            absl::StrCat("the container engine at ", socket_path_, " does not answer: ", why));
       }
       FinishTransfer(transfer->op, std::move(status));
     }

@@ -26,10 +26,10 @@ constexpr int64_t kMinCpuQuotaUs = 1000;
 
 // Readers that answer a default where the field is missing or of another type.
 const Json& Member(const Json& object, const char* key) {
-  static const Json null;
-  if (!object.is_object()) return null;
+  static const Json kNull;
+  if (!object.is_object()) return kNull;
   const auto found = object.find(key);
-  return found == object.end() ? null : *found;
+  return found == object.end() ? kNull : *found;
 }
 
 std::string String(const Json& object, const char* key) {

@@ -61,6 +61,8 @@ std::string BusyboxTar() {
   for (const char* name : {"sh", "true", "sleep", "cat", "id", "dd", "head", "touch", "ls"}) {
     tar += TarMember(absl::StrCat("bin/", name), '2', "busybox", "");
   }
+  // A folder of root's, as images have them.
+  tar += TarMember("workspace/", '5', "", "");
   return tar + std::string(1024, '\0');
 }
 
@@ -207,6 +209,15 @@ TEST_F(DockerRuntimeTest, IsolatesTheJobAndLimitsIt) {
   EXPECT_EQ(Out("env"), "b c=d\n");
   EXPECT_EQ(Out("hostname"), "job-host\n");
   EXPECT_EQ(Out("pwd"), "/bin\n");
+}
+
+TEST_F(DockerRuntimeTest, TheUserCanWriteToATmpfsWhateverTheImageHasInItsPlace) {
+  ContainerConfig config = Config("echo x > /workspace/file && echo x > /tmp/file");
+  config.tmpfs.push_back({"/workspace", "exec,mode=1777,size=1048576"});
+  config.user = "1234:1235";
+  const auto exit = Run(config);
+  ASSERT_TRUE(exit.ok()) << exit.status();
+  EXPECT_EQ(exit->exit_code, 0);
 }
 
 TEST_F(DockerRuntimeTest, ABridgeHasTheExtraHostsToo) {
