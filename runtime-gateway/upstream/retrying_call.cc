@@ -46,7 +46,8 @@ void RetryingCall::Cancel() {
 }
 
 void RetryingCall::MakeTry() {
-  auto context = std::make_shared<grpc::ClientContext>();
+  auto new_context = std::make_unique<grpc::ClientContext>();
+  grpc::ClientContext* context = new_context.get();
   context->set_deadline(policy_.deadline);
   context->set_wait_for_ready(true);
   if (!policy_.execution_token.empty()) {
@@ -56,14 +57,13 @@ void RetryingCall::MakeTry() {
   {
     MutexLock lock(&mutex_);
     ++tries_;
-    context_ = context;
+    context_ = std::move(new_context);
     pause_.reset();
     // Cancelled before it begins, a call ends as soon as it does.
     if (cancelled_) context->TryCancel();
   }
-  try_(context.get(), [self = shared_from_this(), context](const grpc::Status& status) {
-    self->OnFinished(status);
-  });
+  try_(context,
+       [self = shared_from_this()](const grpc::Status& status) { self->OnFinished(status); });
 }
 
 void RetryingCall::OnFinished(const grpc::Status& grpc_status) {

@@ -70,7 +70,10 @@ class RetryingCall : public std::enable_shared_from_this<RetryingCall> {
   // Whether an earlier try may have reached the controller.
   bool repeated_ ABSL_GUARDED_BY(mutex_) = false;
   int tries_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::shared_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);
+  // Of the try that is under way. It holds the channel, so it must be gone before the call has
+  // ended and the client may be: the last holder of a channel must not be a thread of gRPC, which
+  // would wait for itself.
+  std::unique_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);
   // Runs between two tries. A new one each time: the callback of the last may not have returned
   // yet.
   std::unique_ptr<grpc::Alarm> pause_ ABSL_GUARDED_BY(mutex_);
