@@ -33,7 +33,11 @@ CREATE TABLE executions (
   end_acknowledged INTEGER NOT NULL
 );
 CREATE TABLE assignments (execution_id TEXT PRIMARY KEY, assignment BLOB NOT NULL);
-CREATE TABLE reports (report_seq INTEGER PRIMARY KEY, execution_id TEXT NOT NULL, report BLOB NOT NULL);
+CREATE TABLE reports (
+  report_seq INTEGER PRIMARY KEY,
+  execution_id TEXT NOT NULL,
+  report BLOB NOT NULL
+);
 CREATE INDEX reports_by_execution ON reports (execution_id);
 CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 )sql";
