@@ -40,6 +40,7 @@ TEST_P(LogCaptureKillTest, NothingIsLostOrRepeatedOverManyKills) {
   const std::string run_dir = folder.path("run");
   const std::string spool_dir = folder.path("spool");
   const std::string id = "exec_1";
+  const std::string spool_folder = spool_dir + "/exec_1";
   ASSERT_EQ(mkdir(run_dir.c_str(), 0755), 0);
   ASSERT_TRUE(MakeJobFifos(run_dir).ok());
 
@@ -59,7 +60,7 @@ TEST_P(LogCaptureKillTest, NothingIsLostOrRepeatedOverManyKills) {
     ++kills;
     if (kills % 8 != 0) continue;
     // What a reader sees now, with the same recovery that a restarted capturer does.
-    auto spool = ExecutionSpool::Open(spool_dir + "/" + id, kNow, 1 << 20, &total);
+    auto spool = ExecutionSpool::Open(spool_folder, kNow, 1 << 20, &total);
     ASSERT_TRUE(spool.ok()) << spool.status();
     ReadBack now = ReadAll(
         [&spool](uint64_t after, size_t max_bytes) { return (*spool)->Read(after, max_bytes); },

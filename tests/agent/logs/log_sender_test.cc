@@ -13,8 +13,6 @@
 namespace cronium::agent {
 namespace {
 
-using ::testing::ElementsAre;
-
 // Logs in memory, one entry per chunk.
 class FakeSource : public LogSource {
  public:

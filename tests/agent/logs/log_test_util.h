@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ class Helper {
   explicit Helper(std::vector<std::string> args) {
     args.insert(args.begin(), CRONIUM_LOG_HELPER);
     std::vector<char*> argv;
+    argv.reserve(args.size() + 1);
     for (std::string& arg : args) argv.push_back(arg.data());
     argv.push_back(nullptr);
     int ends[2];
@@ -78,7 +80,7 @@ class Helper {
 
 // A log read back: whole, and checked for being numbered without gap or repeat.
 struct ReadBack {
-  std::string streams[2];
+  std::array<std::string, 2> streams;
   std::vector<v1::LogChunk> chunks;
   uint64_t last_seq = 0;
 };
