@@ -54,6 +54,7 @@ int Main(int64_t bytes, int executions, size_t write_bytes) {
   std::vector<std::string> ids;
   std::vector<pid_t> writers;
   ids.reserve(executions);
+  writers.reserve(executions);
   for (int i = 0; i < executions; ++i) {
     ids.push_back("exec_" + std::to_string(i));
     mkdir(folder.path(ids[i]).c_str(), 0755);

@@ -90,8 +90,8 @@ std::string PrepareEngine() {
 class DockerRuntimeTest : public testing::Test {
  protected:
   void SetUp() override {
-    static const std::string why_not = PrepareEngine();
-    if (!why_not.empty()) GTEST_SKIP() << why_not;
+    static const std::string kWhyNot = PrepareEngine();
+    if (!kWhyNot.empty()) GTEST_SKIP() << kWhyNot;
     auto runtime =
         DockerRuntime::Create({.socket_path = kSocket, .state_dir = folder_.path("state")});
     ASSERT_TRUE(runtime.ok()) << runtime.status();
