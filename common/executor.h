@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/mailbox.h"
+#include "common/thread_name.h"
 
 namespace cronium {
 
@@ -35,6 +36,7 @@ class Executor {
   static constexpr size_t kCapacity = 1;
 
   void Work() {
+    SetThreadName("executor");
     while (true) {
       std::optional<std::function<void()>> task = tasks_.ReceiveOne();
       if (!task.has_value()) return;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/error.h"
 #include "common/log.h"
+#include "common/thread_name.h"
 
 namespace cronium::controller {
 namespace {
@@ -61,6 +62,7 @@ void CoreThread::Stop() {
 }
 
 void CoreThread::Run() {
+  SetThreadName("core");
   while (true) {
     std::optional<std::chrono::nanoseconds> timeout;
     if (const auto due = core_->next_due()) {

@@ -14,6 +14,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/mutex.h"
+#include "common/thread_name.h"
 #include "controller/logs/admission.h"
 #include "controller/logs/log_reader.h"
 #include "controller/logs/log_writer.h"
@@ -191,6 +192,7 @@ bool LogStore::Impl::Enqueue(std::unique_ptr<Op> op) {
 }
 
 void LogStore::Impl::Run() {
+  SetThreadName("log writer");
   while (TakeRound()) {
     const auto now = steady_clock::now();
     for (auto it = backlogs_.begin(); it != backlogs_.end();) {

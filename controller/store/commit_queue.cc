@@ -10,6 +10,7 @@
 #include "common/error.h"
 #include "common/fault.h"
 #include "common/log.h"
+#include "common/thread_name.h"
 
 namespace cronium::controller {
 namespace {
@@ -159,6 +160,7 @@ void CommitQueue::WaitToRetry(const absl::Status& why, absl::Duration backoff) {
 }
 
 void CommitQueue::Run() {
+  SetThreadName("commit");
   while (std::optional<Group> group = NextGroup()) {
     auto results = CommitWithRetry(*group);
     auto next = results.ok() ? results->begin() : std::vector<ChangeResult>::iterator();
