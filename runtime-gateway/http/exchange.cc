@@ -52,25 +52,17 @@ MHD_Response* ToMhd(Response* response, bool close) {
 
 }  // namespace
 
-Exchange::Exchange(ExchangeContext* context, Transport transport, absl::string_view target,
-                   MHD_Connection* connection)
-    : presence_(context),
-      context_(context),
+Exchange::Exchange(std::shared_ptr<ExchangeContext> context, Transport transport,
+                   absl::string_view target, MHD_Connection* connection)
+    : context_(std::move(context)),
       transport_(transport),
       target_(target),
       connection_(connection),
-      begin_ns_(context->clock->BoottimeNs()),
-      body_share_(context->bodies),
-      answer_share_(context->bodies) {}
-
-Exchange::Presence::Presence(ExchangeContext* context) : context_(context) {
+      begin_ns_(context_->clock->BoottimeNs()),
+      body_share_(&context_->bodies),
+      answer_share_(&context_->bodies) {
   MutexLock lock(&context_->mutex);
   ++context_->active;
-}
-
-Exchange::Presence::~Presence() {
-  MutexLock lock(&context_->mutex);
-  if (--context_->active == 0) context_->none.NotifyAll();
 }
 
 MHD_Result Exchange::OnEvent(const char* method, const char* data, size_t* data_size) {
@@ -110,6 +102,12 @@ void Exchange::OnEnd(MHD_RequestTerminationCode code) {
   if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK) {
     LogDebug("request ended early", {{"route", route_}, {"code", static_cast<int>(code)}});
   }
+  // A callback may still hold this, but no longer its share of the memory.
+  operation_.reset();
+  body_share_.Resize(0);
+  answer_share_.Resize(0);
+  MutexLock lock(&context_->mutex);
+  if (--context_->active == 0) context_->none.NotifyAll();
 }
 
 void Exchange::StartAdmission(const char* method) {
@@ -167,7 +165,7 @@ std::optional<Response> Exchange::CheckDeclaredLength(size_t limit) const {
   if (!absl::SimpleAtoi(Header(MHD_HTTP_HEADER_CONTENT_LENGTH), &length)) return std::nullopt;
   if (length > limit) return TooLarge(limit);
   // Rather than in the middle of it; AddToBody has the last word.
-  if (context_->bodies->used() + static_cast<int64_t>(length) > context_->bodies->limit()) {
+  if (context_->bodies.used() + static_cast<int64_t>(length) > context_->bodies.limit()) {
     return NoMemory();
   }
   return std::nullopt;

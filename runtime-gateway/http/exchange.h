@@ -21,19 +21,22 @@
 
 namespace cronium::gateway {
 
-// What all exchanges of a server share. Borrowed pointers outlive the server.
+// What all exchanges of a server share. The borrowed objects outlive the server; this outlives it
+// too, for as long as a callback holds an exchange that has ended.
 struct ExchangeContext {
-  Handler* handler;
-  Metrics* metrics;
-  const Clock* clock;
-  ByteBudget* bodies;
-  size_t max_head_bytes;
+  explicit ExchangeContext(int64_t max_body_memory_bytes) : bodies(max_body_memory_bytes) {}
+
+  Handler* handler = nullptr;
+  Metrics* metrics = nullptr;
+  const Clock* clock = nullptr;
+  size_t max_head_bytes = 0;
   absl::Duration request_timeout;
+  ByteBudget bodies;
   // Each answer ends its connection.
   std::atomic<bool> closing{false};
 
-  // How many exchanges there are, from request line to end, and how many of them wait for the
-  // handler; `none` is notified when either becomes zero.
+  // How many exchanges have begun and not ended, and how many of them wait for the handler; `none`
+  // is notified when either becomes zero.
   Mutex mutex;
   CondVar none;
   int active ABSL_GUARDED_BY(mutex) = 0;
@@ -51,7 +54,7 @@ struct ExchangeContext {
 // libmicrohttpd does not end a suspended connection, so each exchange lives until both have come.
 class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
-  Exchange(ExchangeContext* context, Transport transport, absl::string_view target,
+  Exchange(std::shared_ptr<ExchangeContext> context, Transport transport, absl::string_view target,
            MHD_Connection* connection);
 
   MHD_Result OnEvent(const char* method, const char* data, size_t* data_size);
@@ -88,20 +91,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void Count(const Response& response);
   absl::string_view Header(const char* name) const;
 
-  // Counts the exchange; the context may be gone as soon as the last one is.
-  class Presence {
-   public:
-    explicit Presence(ExchangeContext* context);
-    ~Presence();
-    Presence(const Presence&) = delete;
-    Presence& operator=(const Presence&) = delete;
-
-   private:
-    ExchangeContext* const context_;
-  };
-
-  const Presence presence_;  // First, so that it ends last.
-  ExchangeContext* const context_;
+  const std::shared_ptr<ExchangeContext> context_;
   const Transport transport_;
   const std::string target_;
   MHD_Connection* const connection_;

@@ -13,7 +13,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
-#include "runtime-gateway/http/byte_budget.h"
 #include "runtime-gateway/http/exchange.h"
 
 namespace cronium::gateway {
@@ -27,7 +26,7 @@ constexpr size_t kConnectionMemoryBytes = 64 * 1024;
 // threads, whose quiescing aborts the process when a thread takes the socket out of its epoll set
 // at the same moment.
 struct Loop {
-  ExchangeContext* context;
+  std::shared_ptr<ExchangeContext> context;
   Transport transport;
   MHD_Daemon* daemon = nullptr;
 };
@@ -82,14 +81,13 @@ struct HttpServer::Impl {
   Impl(const ServerOptions& given, std::vector<Listener> given_listeners)
       : options(given),
         listeners(std::move(given_listeners)),
-        bodies(given.max_body_memory_bytes) {}
+        context(std::make_shared<ExchangeContext>(given.max_body_memory_bytes)) {}
 
   MHD_Daemon* StartLoop(Loop* loop, int fd, int max_connections) const;
 
   const ServerOptions options;
   std::vector<Listener> listeners;
-  ByteBudget bodies;
-  ExchangeContext context;
+  const std::shared_ptr<ExchangeContext> context;
   std::vector<std::unique_ptr<Loop>> loops;
   bool accepting = true;
 };
@@ -118,20 +116,19 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const ServerOption
                                                               Handler* handler, Metrics* metrics,
                                                               const Clock* clock) {
   auto impl = std::make_unique<Impl>(options, std::move(listeners));
-  ExchangeContext& context = impl->context;
-  context.handler = handler;
-  context.metrics = metrics;
-  context.clock = clock;
-  context.bodies = &impl->bodies;
-  context.max_head_bytes = options.max_head_bytes;
-  context.request_timeout = options.request_timeout;
-  metrics->set_body_bytes([bodies = &impl->bodies] { return bodies->used(); });
+  const std::shared_ptr<ExchangeContext> context = impl->context;
+  context->handler = handler;
+  context->metrics = metrics;
+  context->clock = clock;
+  context->max_head_bytes = options.max_head_bytes;
+  context->request_timeout = options.request_timeout;
+  metrics->set_body_bytes([context] { return context->bodies.used(); });
   // From here on the destructor ends what was started.
   std::unique_ptr<HttpServer> server(new HttpServer(std::move(impl)));
   for (const Listener& listener : server->impl_->listeners) {
     const int threads = listener.transport() == Transport::kUnixSocket ? options.threads : 1;
     for (int i = 0; i < threads; ++i) {
-      auto loop = std::make_unique<Loop>(Loop{&context, listener.transport()});
+      auto loop = std::make_unique<Loop>(Loop{context, listener.transport()});
       loop->daemon = server->impl_->StartLoop(loop.get(), listener.fd(),
                                               std::max(1, options.max_connections / threads));
       if (loop->daemon == nullptr) {
@@ -151,13 +148,13 @@ HttpServer::~HttpServer() { Stop(); }
 
 void HttpServer::StopAccepting() {
   if (!std::exchange(impl_->accepting, false)) return;
-  impl_->context.closing = true;
+  impl_->context->closing = true;
   for (const auto& loop : impl_->loops) MHD_quiesce_daemon(loop->daemon);
   for (Listener& listener : impl_->listeners) listener.Shut();
 }
 
 bool HttpServer::WaitUntilIdle(absl::Duration timeout) {
-  ExchangeContext& context = impl_->context;
+  ExchangeContext& context = *impl_->context;
   const auto end = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(timeout);
   MutexLock lock(&context.mutex);
   while (context.active > 0) {
@@ -170,18 +167,13 @@ bool HttpServer::WaitUntilIdle(absl::Duration timeout) {
 
 void HttpServer::Stop() {
   StopAccepting();
-  ExchangeContext& context = impl_->context;
+  ExchangeContext& context = *impl_->context;
   {
     // libmicrohttpd cannot stop while a connection is suspended.
     MutexLock lock(&context.mutex);
     while (context.suspended > 0) context.none.Wait(&context.mutex);
   }
   for (const auto& loop : impl_->loops) MHD_stop_daemon(loop->daemon);
-  {
-    // A callback that has just replied may still hold its exchange.
-    MutexLock lock(&context.mutex);
-    while (context.active > 0) context.none.Wait(&context.mutex);
-  }
   impl_->loops.clear();
   for (Listener& listener : impl_->listeners) listener.Close();
 }

@@ -2,11 +2,11 @@
 #include "runtime-gateway/upstream/key_ring.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
+#include "runtime-gateway/upstream/timer.h"
 
 namespace cronium::gateway {
 
@@ -63,9 +63,7 @@ void KeyRing::FetchWhenDue() {
   busy_ = true;
   const int64_t pause_ns = std::max<int64_t>(
       0, stopping_ ? 0 : last_begin_ns_ + min_interval_ns_ - clock_->BoottimeNs());
-  pause_ = std::make_unique<grpc::Alarm>();
-  pause_->Set(std::chrono::system_clock::now() + std::chrono::microseconds(pause_ns / 1000),
-              [this](bool /*passed*/) { Fetch(); });
+  pause_ = StartTimer(absl::Nanoseconds(pause_ns), [this](bool /*passed*/) { Fetch(); });
 }
 
 void KeyRing::Fetch() {

@@ -7,6 +7,7 @@
 
 #include "common/error.h"
 #include "common/rpc/status.h"
+#include "runtime-gateway/upstream/timer.h"
 
 namespace cronium::gateway {
 namespace {
@@ -75,15 +76,13 @@ void RetryingCall::OnFinished(const grpc::Status& grpc_status) {
       status = StoppingError();
     } else if (const std::optional<absl::Duration> pause = RetryAfter(status); pause.has_value()) {
       policy_.on_retry();
-      pause_ = std::make_unique<grpc::Alarm>();
-      pause_->Set(std::chrono::system_clock::now() + absl::ToChronoMicroseconds(*pause),
-                  [self = shared_from_this()](bool passed) {
-                    if (passed) {
-                      self->MakeTry();
-                    } else {
-                      self->End(StoppingError());
-                    }
-                  });
+      pause_ = StartTimer(*pause, [self = shared_from_this()](bool passed) {
+        if (passed) {
+          self->MakeTry();
+        } else {
+          self->End(StoppingError());
+        }
+      });
       return;
     } else if (status.code() == absl::StatusCode::kUnavailable && !policy_.idempotent &&
                ErrorReason(status).empty()) {
