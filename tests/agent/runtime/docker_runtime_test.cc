@@ -2,8 +2,10 @@
 // The Docker runtime against the engine of this machine. Skipped where none answers.
 #include "agent/runtime/docker/docker_runtime.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,6 +79,9 @@ std::string PrepareEngine() {
   if (const auto response = ping.Get(); !response.ok()) {
     return absl::StrCat("no container engine here: ", response.status().message());
   }
+  // CTest runs each case as a process of its own, several at a time: one of them imports.
+  const UniqueFd lock(open("/tmp/cronium-test-runtime.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  if (!lock.valid() || flock(lock.get(), LOCK_EX) != 0) return "cannot lock in /tmp";
   Answer<absl::StatusOr<EngineResponse>> inspect;
   client.Send({.path = absl::StrCat("/images/", kImage, "/json")}, inspect.Done());
   if (const auto response = inspect.Get(); response.ok() && response->code == 200) return "";
