@@ -21,6 +21,33 @@
 // What the controller needs of a database. Implementations: controller/store/.
 namespace cronium::controller {
 
+// Of executions' effects. At the limit, records older than the age give way to new ones, except
+// intents that were never finished; where none may, the change fails with RESOURCE_EXHAUSTED
+// (IDEMPOTENCY_KEYS_EXHAUSTED).
+inline constexpr int kMaxIdempotencyKeys = 100'000;
+inline constexpr absl::Duration kMinIdempotencyAge = absl::Hours(1);
+// How long after its execution's end a record is kept.
+inline constexpr absl::Duration kIdempotencyAfterEnd = absl::Hours(1);
+
+// Makes a change happen once, however often it is asked for: the key commits with the change. A
+// second change with the same key is not made; its result is the first one's where the digest is
+// the same, else ALREADY_EXISTS (IDEMPOTENCY_KEY_REUSED). A change that was refused has had no
+// effect, and leaves the key free.
+//
+// A change with a key belongs to its execution: NOT_FOUND (EXECUTION_NOT_FOUND), PERMISSION_DENIED
+// (EXECUTION_ENDED).
+struct IdempotencyKey {
+  std::string execution_id;
+  // 1 to 128 bytes of printable ASCII; empty where the change may happen as often as it comes.
+  std::string key;
+  // SHA-256 of what is asked for, 32 bytes.
+  std::string digest;
+  // For the record's age.
+  absl::Time time;
+
+  bool empty() const { return key.empty(); }
+};
+
 // ---- Changes: what one commit is made of.
 
 // A job with its spec, for the first time.
@@ -35,9 +62,18 @@ struct UpdateJob {
 struct PutExecution {
   v1::Execution execution;
 };
+// NOT_FOUND (EXECUTION_NOT_FOUND), PERMISSION_DENIED (EXECUTION_ENDED).
 struct PutOutput {
   std::string execution_id;
   std::string output_json;
+  IdempotencyKey once = {};
+};
+// Kept apart from the execution's row, over which it prevails when the execution is read. Errors as
+// PutOutput.
+struct PutCondition {
+  std::string execution_id;
+  bool condition = false;
+  IdempotencyKey once = {};
 };
 struct PutNode {
   v1::Node node;
@@ -47,12 +83,60 @@ struct PutNode {
 struct SetVariable {
   v1::Variable variable;
   std::string expected_etag;
+  IdempotencyKey once = {};
 };
 // Result: NOT_FOUND (VARIABLE_NOT_FOUND) or ABORTED (ETAG_MISMATCH).
 struct DeleteVariable {
   std::string name_space;
   std::string key;
   std::string expected_etag;
+  IdempotencyKey once = {};
+};
+// Adds to a number as IncrementedValue (variable_math.h) does, whose errors it has; what is not
+// there counts as 0. Result: a serialized v1::Variable with value_json and etag.
+struct IncrementVariable {
+  // namespace, key, update_time, updater.
+  v1::Variable variable;
+  // A JSON number.
+  std::string by_json;
+  IdempotencyKey once = {};
+};
+// Appends to a string as AppendedValue (variable_math.h) does, whose errors it has; what is not
+// there counts as "". Result: the new etag.
+struct AppendVariable {
+  // namespace, key, update_time, updater.
+  v1::Variable variable;
+  // JSON strings.
+  std::string text_json;
+  std::string separator_json;
+  IdempotencyKey once = {};
+};
+
+// ---- Effects outside of the database (a mail, a webhook), which no transaction holds: the intent
+// is committed first, then the effect is tried, then its outcome is committed.
+
+// Records that the effect is about to be tried. ALREADY_EXISTS (EFFECT_BEGUN) where that is
+// recorded already: FindIdempotencyRecord tells how it went. One that was begun and never finished
+// was cut off by a crash, and must not be tried again, since nobody knows whether it happened.
+// Other errors as IdempotencyKey has them. once must not be empty.
+struct BeginEffect {
+  IdempotencyKey once;
+};
+// Records the outcome (at most 64 KiB). NOT_FOUND (EFFECT_NOT_BEGUN) where it is not recorded as
+// begun. Also made after the execution ended.
+struct FinishEffect {
+  IdempotencyKey once;
+  std::string result;
+};
+// Forgets the intent: the effect is known not to have happened, and the key may be used again.
+// NOT_FOUND (EFFECT_NOT_BEGUN).
+struct CancelEffect {
+  IdempotencyKey once;
+};
+// Forgets up to `limit` records of executions that ended before this time. Result: how many.
+struct SweepIdempotencyRecords {
+  absl::Time ended_before;
+  int limit = 1000;
 };
 struct ApiToken {
   // SHA-256 of the token, hex.
@@ -67,8 +151,10 @@ struct PutApiToken {
   ApiToken token;
 };
 
-using Change = std::variant<InsertJob, UpdateJob, PutExecution, PutOutput, PutNode, SetVariable,
-                            DeleteVariable, PutApiToken>;
+using Change =
+    std::variant<InsertJob, UpdateJob, PutExecution, PutOutput, PutCondition, PutNode, SetVariable,
+                 DeleteVariable, IncrementVariable, AppendVariable, BeginEffect, FinishEffect,
+                 CancelEffect, SweepIdempotencyRecords, PutApiToken>;
 
 // Of one change: its value where it has one, or why this change alone was not made.
 using ChangeResult = absl::StatusOr<std::string>;
@@ -115,6 +201,15 @@ struct LiveState {
   std::vector<v1::Node> nodes;
 };
 
+// What is known of a key.
+struct IdempotencyRecord {
+  std::string digest;
+  // Whether the effect has happened; else it was begun (BeginEffect).
+  bool done = false;
+  // Of the change, or of FinishEffect.
+  std::string result;
+};
+
 // Thread-safe. Reads see everything that a returned Commit wrote, never block it, and may run side
 // by side. NOT_FOUND carries the reasons of the protos (JOB_NOT_FOUND, EXECUTION_NOT_FOUND,
 // NODE_NOT_FOUND, VARIABLE_NOT_FOUND).
@@ -147,6 +242,9 @@ class Store {
   virtual absl::StatusOr<v1::Variable> GetVariable(absl::string_view name_space,
                                                    absl::string_view key) = 0;
   virtual absl::StatusOr<Page<v1::Variable>> ListVariables(const VariableQuery& query) = 0;
+
+  virtual absl::StatusOr<std::optional<IdempotencyRecord>> FindIdempotencyRecord(
+      absl::string_view execution_id, absl::string_view key) = 0;
 
   virtual absl::StatusOr<std::optional<ApiToken>> FindApiToken(absl::string_view hash) = 0;
 };

@@ -30,9 +30,18 @@ struct CostOf {
   size_t operator()(const UpdateJob&) const { return kBase; }
   size_t operator()(const PutExecution&) const { return kBase; }
   size_t operator()(const PutOutput& c) const { return kBase + c.output_json.size(); }
+  size_t operator()(const PutCondition&) const { return kBase; }
   size_t operator()(const PutNode&) const { return kBase; }
   size_t operator()(const SetVariable& c) const { return kBase + c.variable.value_json().size(); }
   size_t operator()(const DeleteVariable&) const { return kBase; }
+  size_t operator()(const IncrementVariable&) const { return kBase; }
+  size_t operator()(const AppendVariable& c) const {
+    return kBase + c.text_json.size() + c.separator_json.size();
+  }
+  size_t operator()(const BeginEffect&) const { return kBase; }
+  size_t operator()(const FinishEffect& c) const { return kBase + c.result.size(); }
+  size_t operator()(const CancelEffect&) const { return kBase; }
+  size_t operator()(const SweepIdempotencyRecords&) const { return kBase; }
   size_t operator()(const PutApiToken&) const { return kBase; }
 };
 

@@ -3,8 +3,11 @@
 
 #include <optional>
 #include <string>
+#include <type_traits>
 
 #include "absl/strings/str_cat.h"
+#include "controller/core/variable_math.h"
+#include "controller/store/sqlite/idempotency.h"
 #include "controller/store/sqlite/rows.h"
 
 namespace cronium::controller::sqlite {
@@ -49,10 +52,35 @@ bool EtagFits(const std::string& expected, std::optional<int64_t> revision) {
   return revision.has_value() && (expected == "*" || expected == EtagOf(*revision));
 }
 
+// The present value, or nothing where the variable does not exist.
+std::optional<std::string> FindValue(Connection& connection, const v1::Variable& variable) {
+  Query query(connection, "SELECT value_json FROM variables WHERE namespace = ? AND key = ?",
+              variable.namespace_(), variable.key());
+  if (!query.Step()) return std::nullopt;
+  return std::string(query.Bytes(0));
+}
+
+// Changes that happen once where they have a key. Those of an effect outside of the database use
+// their keys in their own way.
+template <typename T>
+constexpr bool kMayHaveKey =
+    std::is_same_v<T, PutOutput> || std::is_same_v<T, PutCondition> ||
+    std::is_same_v<T, SetVariable> || std::is_same_v<T, DeleteVariable> ||
+    std::is_same_v<T, IncrementVariable> || std::is_same_v<T, AppendVariable>;
+
 }  // namespace
 
 ChangeResult ChangeWriter::Apply(const Change& change) {
-  return std::visit([this](const auto& c) { return Write(c); }, change);
+  return std::visit(
+      [this](const auto& c) -> ChangeResult {
+        if constexpr (kMayHaveKey<std::decay_t<decltype(c)>>) {
+          if (!c.once.empty()) {
+            return IdempotencyWriter(&connection_).Once(c.once, [&] { return Write(c); });
+          }
+        }
+        return Write(c);
+      },
+      change);
 }
 
 void ChangeWriter::Finish() {
@@ -115,7 +143,12 @@ ChangeResult ChangeWriter::Write(const PutExecution& change) {
   {
     Query update(connection_, "UPDATE executions SET state = ?, execution = ? WHERE id = ?", state,
                  Blob(row), execution.id());
-    if (update.Run() > 0) return "";
+    if (update.Run() > 0) {
+      if (state >= kFirstEndState) {
+        IdempotencyWriter(&connection_).MarkEnded(execution.id(), ToNanos(execution.end_time()));
+      }
+      return "";
+    }
   }
   const std::optional<int64_t> job = FindJob(connection_, execution.job_id());
   if (!job.has_value()) return JobNotFound(execution.job_id());
@@ -127,13 +160,25 @@ ChangeResult ChangeWriter::Write(const PutExecution& change) {
 }
 
 ChangeResult ChangeWriter::Write(const PutOutput& change) {
-  const std::optional<int64_t> execution =
-      FindPk(connection_, "SELECT pk FROM executions WHERE id = ?", change.execution_id);
-  if (!execution.has_value()) return ExecutionNotFound(change.execution_id);
+  const absl::StatusOr<int64_t> execution =
+      IdempotencyWriter(&connection_).FindLive(change.execution_id);
+  if (!execution.ok()) return execution.status();
   Query(connection_,
         "INSERT INTO execution_outputs(execution, output_json) VALUES (?, ?) "
         "ON CONFLICT(execution) DO UPDATE SET output_json = excluded.output_json",
         *execution, Blob(change.output_json))
+      .Run();
+  return "";
+}
+
+ChangeResult ChangeWriter::Write(const PutCondition& change) {
+  const absl::StatusOr<int64_t> execution =
+      IdempotencyWriter(&connection_).FindLive(change.execution_id);
+  if (!execution.ok()) return execution.status();
+  Query(connection_,
+        "INSERT INTO execution_conditions(execution, condition) VALUES (?, ?) "
+        "ON CONFLICT(execution) DO UPDATE SET condition = excluded.condition",
+        *execution, change.condition ? 1 : 0)
       .Run();
   return "";
 }
@@ -152,6 +197,10 @@ ChangeResult ChangeWriter::Write(const SetVariable& change) {
   const v1::Variable& variable = change.variable;
   const auto present = FindRevision(connection_, variable.namespace_(), variable.key());
   if (!EtagFits(change.expected_etag, present)) return EtagMismatch(variable.key());
+  return PutVariable(variable, variable.value_json());
+}
+
+std::string ChangeWriter::PutVariable(const v1::Variable& variable, const std::string& value_json) {
   v1::Variable rest;
   rest.set_namespace_(variable.namespace_());
   rest.set_key(variable.key());
@@ -164,9 +213,44 @@ ChangeResult ChangeWriter::Write(const SetVariable& change) {
         "VALUES (?, ?, ?, ?, ?) ON CONFLICT(namespace, key) DO UPDATE SET "
         "revision = excluded.revision, variable = excluded.variable, "
         "value_json = excluded.value_json",
-        variable.namespace_(), variable.key(), revision, Blob(row), Blob(variable.value_json()))
+        variable.namespace_(), variable.key(), revision, Blob(row), Blob(value_json))
       .Run();
   return EtagOf(revision);
+}
+
+ChangeResult ChangeWriter::Write(const IncrementVariable& change) {
+  const std::string present = FindValue(connection_, change.variable).value_or("0");
+  absl::StatusOr<std::string> value =
+      IncrementedValue(change.variable.key(), present, change.by_json);
+  if (!value.ok()) return value.status();
+  v1::Variable result;
+  result.set_etag(PutVariable(change.variable, *value));
+  result.set_value_json(*std::move(value));
+  return result.SerializeAsString();
+}
+
+ChangeResult ChangeWriter::Write(const AppendVariable& change) {
+  const std::string present = FindValue(connection_, change.variable).value_or("\"\"");
+  const absl::StatusOr<std::string> value =
+      AppendedValue(change.variable.key(), present, change.separator_json, change.text_json);
+  if (!value.ok()) return value.status();
+  return PutVariable(change.variable, *value);
+}
+
+ChangeResult ChangeWriter::Write(const BeginEffect& change) {
+  return IdempotencyWriter(&connection_).Begin(change.once);
+}
+
+ChangeResult ChangeWriter::Write(const FinishEffect& change) {
+  return IdempotencyWriter(&connection_).Finish(change.once, change.result);
+}
+
+ChangeResult ChangeWriter::Write(const CancelEffect& change) {
+  return IdempotencyWriter(&connection_).Cancel(change.once);
+}
+
+ChangeResult ChangeWriter::Write(const SweepIdempotencyRecords& change) {
+  return IdempotencyWriter(&connection_).Sweep(change.ended_before, change.limit);
 }
 
 ChangeResult ChangeWriter::Write(const DeleteVariable& change) {

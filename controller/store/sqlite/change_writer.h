@@ -32,10 +32,20 @@ class ChangeWriter {
   ChangeResult Write(const UpdateJob& change);
   ChangeResult Write(const PutExecution& change);
   ChangeResult Write(const PutOutput& change);
+  ChangeResult Write(const PutCondition& change);
   ChangeResult Write(const PutNode& change);
   ChangeResult Write(const SetVariable& change);
   ChangeResult Write(const DeleteVariable& change);
+  ChangeResult Write(const IncrementVariable& change);
+  ChangeResult Write(const AppendVariable& change);
+  ChangeResult Write(const BeginEffect& change);
+  ChangeResult Write(const FinishEffect& change);
+  ChangeResult Write(const CancelEffect& change);
+  ChangeResult Write(const SweepIdempotencyRecords& change);
   ChangeResult Write(const PutApiToken& change);
+
+  // Gives the variable its next revision and this value; the etag.
+  std::string PutVariable(const v1::Variable& variable, const std::string& value_json);
 
   Connection& connection_;
   const int64_t first_revision_;

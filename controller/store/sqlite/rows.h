@@ -14,6 +14,9 @@
 // What reading and writing rows share: how values are written, and what is said of missing ones.
 namespace cronium::controller::sqlite {
 
+// Of jobs and executions; states below it are live, as the schema's partial indexes have it.
+inline constexpr int kFirstEndState = 50;
+
 inline int64_t ToNanos(const google::protobuf::Timestamp& time) {
   return time.seconds() * 1'000'000'000 + time.nanos();
 }
@@ -39,6 +42,10 @@ inline absl::Status JobNotFound(absl::string_view id) {
 }
 inline absl::Status ExecutionNotFound(absl::string_view id) {
   return NotFound("EXECUTION_NOT_FOUND", "execution", id);
+}
+inline absl::Status ExecutionEnded(absl::string_view id) {
+  return MakeError(absl::StatusCode::kPermissionDenied, "EXECUTION_ENDED",
+                   absl::StrCat("execution ", id, " has ended"), {{"execution_id", id}});
 }
 inline absl::Status NodeNotFound(absl::string_view name) {
   return NotFound("NODE_NOT_FOUND", "node", name);

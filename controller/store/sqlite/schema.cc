@@ -94,7 +94,38 @@ CREATE TABLE api_tokens(
 ) WITHOUT ROWID;
 )sql";
 
-constexpr Migration kMigrations[] = {{1, kVersion1}};
+// What scripts' calls leave, so that a repeated one changes nothing twice; and the conditions that
+// they set, which change without their execution's row.
+constexpr char kVersion2[] = R"sql(
+CREATE TABLE idempotency_records(
+  pk INTEGER PRIMARY KEY,
+  execution INTEGER NOT NULL REFERENCES executions(pk) ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  -- SHA-256 of what was asked for
+  digest BLOB NOT NULL,
+  -- 0 where an effect outside of the database was begun, and is not known to have happened
+  done INTEGER NOT NULL,
+  result BLOB NOT NULL,
+  create_time_ns INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX idempotency_by_key ON idempotency_records(execution, key);
+CREATE INDEX idempotency_by_age ON idempotency_records(execution, create_time_ns) WHERE done;
+
+-- Executions that have any.
+CREATE TABLE idempotency_holders(
+  execution INTEGER PRIMARY KEY REFERENCES executions(pk) ON DELETE CASCADE,
+  held INTEGER NOT NULL,
+  end_time_ns INTEGER
+);
+CREATE INDEX idempotency_ended ON idempotency_holders(end_time_ns) WHERE end_time_ns IS NOT NULL;
+
+CREATE TABLE execution_conditions(
+  execution INTEGER PRIMARY KEY REFERENCES executions(pk) ON DELETE CASCADE,
+  condition INTEGER NOT NULL
+);
+)sql";
+
+constexpr Migration kMigrations[] = {{1, kVersion1}, {2, kVersion2}};
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include "common/file.h"
 #include "controller/store/sqlite/change_writer.h"
 #include "controller/store/sqlite/connection.h"
+#include "controller/store/sqlite/idempotency.h"
 #include "controller/store/sqlite/job_list.h"
 #include "controller/store/sqlite/migrations.h"
 #include "controller/store/sqlite/read_pool.h"
@@ -60,10 +61,12 @@ absl::Status MakeFile(const std::string& path) {
   return fd.valid() ? absl::OkStatus() : ErrnoError(path, "cannot open the database", errno);
 }
 
+// Of a row with execution, output_json, condition.
 absl::StatusOr<v1::Execution> ToExecution(Query& row) {
   v1::Execution execution;
   if (auto status = ParseRow(row.Bytes(0), "execution", &execution); !status.ok()) return status;
   execution.set_output_json(std::string(row.Bytes(1)));
+  if (!row.IsNull(2)) execution.set_condition(row.Int(2) != 0);
   return execution;
 }
 
@@ -156,8 +159,11 @@ absl::StatusOr<LiveState> SqliteStore::LoadLiveState() {
                "ORDER BY j.create_time_ns, j.id");
     if (auto status = AppendRows(jobs, ToJob, &live.jobs); !status.ok()) return status;
     Query executions(*lease,
-                     "SELECT e.execution, NULL FROM executions e INDEXED BY executions_live "
-                     "CROSS JOIN jobs j ON j.pk = e.job WHERE e.state < 50 AND j.state < 50 "
+                     "SELECT e.execution, NULL, c.condition "
+                     "FROM executions e INDEXED BY executions_live "
+                     "CROSS JOIN jobs j ON j.pk = e.job "
+                     "LEFT JOIN execution_conditions c ON c.execution = e.pk WHERE e.state < 50 "
+                     "AND j.state < 50 "
                      "ORDER BY e.pk");
     if (auto status = AppendRows(executions, ToExecution, &live.executions); !status.ok()) {
       return status;
@@ -205,8 +211,9 @@ absl::StatusOr<v1::Execution> SqliteStore::GetExecution(absl::string_view execut
   return CatchSqlite("cannot read the execution", [&]() -> absl::StatusOr<v1::Execution> {
     const ReadPool::Lease lease = state_->readers.Acquire();
     Query row(*lease,
-              "SELECT e.execution, o.output_json FROM executions e "
-              "LEFT JOIN execution_outputs o ON o.execution = e.pk WHERE e.id = ?",
+              "SELECT e.execution, o.output_json, c.condition FROM executions e "
+              "LEFT JOIN execution_outputs o ON o.execution = e.pk "
+              "LEFT JOIN execution_conditions c ON c.execution = e.pk WHERE e.id = ?",
               execution_id);
     if (!row.Step()) return sqlite::ExecutionNotFound(execution_id);
     return ToExecution(row);
@@ -218,9 +225,10 @@ absl::StatusOr<std::vector<v1::Execution>> SqliteStore::ListExecutions(absl::str
   return CatchSqlite("cannot list executions", [&]() -> Result {
     const ReadPool::Lease lease = state_->readers.Acquire();
     Query rows(*lease,
-               "SELECT e.execution, o.output_json FROM jobs j "
+               "SELECT e.execution, o.output_json, c.condition FROM jobs j "
                "CROSS JOIN executions e ON e.job = j.pk "
                "LEFT JOIN execution_outputs o ON o.execution = e.pk "
+               "LEFT JOIN execution_conditions c ON c.execution = e.pk "
                "WHERE j.id = ? ORDER BY e.attempt, e.pk",
                job_id);
     std::vector<v1::Execution> executions;
@@ -293,6 +301,15 @@ absl::StatusOr<Page<v1::Variable>> SqliteStore::ListVariables(const VariableQuer
       page.items.push_back(*std::move(variable));
     }
     return page;
+  });
+}
+
+absl::StatusOr<std::optional<IdempotencyRecord>> SqliteStore::FindIdempotencyRecord(
+    absl::string_view execution_id, absl::string_view key) {
+  using Result = absl::StatusOr<std::optional<IdempotencyRecord>>;
+  return CatchSqlite("cannot read the idempotency record", [&]() -> Result {
+    const ReadPool::Lease lease = state_->readers.Acquire();
+    return sqlite::FindRecord(*lease, execution_id, key);
   });
 }
 

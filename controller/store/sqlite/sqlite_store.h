@@ -51,6 +51,8 @@ class SqliteStore : public Store {
   absl::StatusOr<v1::Variable> GetVariable(absl::string_view name_space,
                                            absl::string_view key) override;
   absl::StatusOr<Page<v1::Variable>> ListVariables(const VariableQuery& query) override;
+  absl::StatusOr<std::optional<IdempotencyRecord>> FindIdempotencyRecord(
+      absl::string_view execution_id, absl::string_view key) override;
   absl::StatusOr<std::optional<ApiToken>> FindApiToken(absl::string_view hash) override;
 
  private:

@@ -79,6 +79,10 @@ class FakeStore : public Store {
   absl::StatusOr<Page<v1::Variable>> ListVariables(const VariableQuery&) override {
     return Unused();
   }
+  absl::StatusOr<std::optional<IdempotencyRecord>> FindIdempotencyRecord(
+      absl::string_view, absl::string_view) override {
+    return std::optional<IdempotencyRecord>();
+  }
   absl::StatusOr<std::optional<ApiToken>> FindApiToken(absl::string_view) override {
     return Unused();
   }

@@ -45,10 +45,12 @@ class SqliteFixture : public StoreFixture {
   std::unique_ptr<SqliteStore> store_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance,
-                         testing::Values(StoreUnderTest{
-                             "Sqlite", [] { return std::make_unique<SqliteFixture>(); }}),
-                         [](const auto& info) { return info.param.name; });
+const auto kSqlite =
+    testing::Values(StoreUnderTest{"Sqlite", [] { return std::make_unique<SqliteFixture>(); }});
+const auto kName = [](const auto& info) { return info.param.name; };
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance, kSqlite, kName);
+INSTANTIATE_TEST_SUITE_P(Sqlite, EffectsConformance, kSqlite, kName);
 
 std::unique_ptr<SqliteStore> MustOpen(const std::string& path) {
   auto store = SqliteStore::Open({.path = path});

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/error.h"
+#include "tests/controller/store/messages.h"
 
 namespace cronium::controller {
 namespace {
@@ -19,44 +19,6 @@ using google::protobuf::util::MessageDifferencer;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-constexpr int64_t kSecond = 1'000'000'000;
-
-v1::Job MakeJob(const std::string& id, int64_t create_time_ns = 0,
-                const std::string& name_space = "default") {
-  v1::Job job;
-  job.set_id(id);
-  job.set_namespace_(name_space);
-  job.set_state(v1::JOB_STATE_QUEUED);
-  job.mutable_create_time()->set_seconds(create_time_ns / kSecond);
-  job.mutable_create_time()->set_nanos(static_cast<int>(create_time_ns % kSecond));
-  job.mutable_spec()->mutable_container()->set_image("cronium/bash");
-  job.mutable_spec()->mutable_container()->mutable_script()->set_content("echo \xc3\xa9\n");
-  return job;
-}
-
-v1::Execution MakeExecution(const std::string& id, const std::string& job_id, int attempt = 1) {
-  v1::Execution execution;
-  execution.set_id(id);
-  execution.set_job_id(job_id);
-  execution.set_namespace_("default");
-  execution.set_node("web-1");
-  execution.set_attempt(attempt);
-  execution.set_state(v1::EXECUTION_STATE_ASSIGNED);
-  return execution;
-}
-
-SetVariable MakeSet(const std::string& key, const std::string& value,
-                    const std::string& expected_etag = "") {
-  SetVariable set;
-  set.variable.set_namespace_("default");
-  set.variable.set_key(key);
-  set.variable.set_value_json(value);
-  set.variable.set_updater("token-a");
-  set.variable.mutable_update_time()->set_seconds(7);
-  set.expected_etag = expected_etag;
-  return set;
-}
 
 std::vector<std::string> Ids(const absl::StatusOr<Page<v1::Job>>& page) {
   std::vector<std::string> ids;
@@ -71,12 +33,6 @@ std::vector<std::string> Keys(const Page<v1::Variable>& page) {
   std::vector<std::string> keys;
   for (const v1::Variable& variable : page.items) keys.push_back(variable.key());
   return keys;
-}
-
-MATCHER_P2(FailsWith, code, reason, "") {
-  const absl::Status& status = arg.status();
-  *result_listener << status.ToString();
-  return status.code() == code && ErrorReason(status) == reason;
 }
 
 MATCHER_P(SameProto, expected, "") {

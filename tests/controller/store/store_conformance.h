@@ -46,6 +46,17 @@ class StoreConformance : public testing::TestWithParam<StoreUnderTest> {
   Store* store_ = nullptr;
 };
 
+// The part about what scripts change: an execution exec_a of job_a is there. To be instantiated,
+// too.
+class EffectsConformance : public StoreConformance {
+ protected:
+  void SetUp() override;
+  // Ends exec_a.
+  void End(int64_t end_time_s);
+  // Of a variable in `default`; "not there".
+  std::string Value(const std::string& key);
+};
+
 }  // namespace cronium::controller
 
 #endif  // CRONIUM_TESTS_CONTROLLER_STORE_STORE_CONFORMANCE_H_
