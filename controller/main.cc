@@ -3,12 +3,14 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/config/config.h"
 #include "common/fault.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/rpc/credentials.h"
 #include "common/rpc/grpc_log.h"
@@ -83,6 +85,9 @@ struct ServeFlags {
   int heartbeat_ms = 2000;
   int64_t max_live_jobs = 200'000;
   int stop_grace_ms = 2000;
+  std::string outbound_allow;
+  std::string outbound_deny;
+  std::string outbound_ca_file;
   std::string log_level = "info";
 };
 
@@ -96,7 +101,36 @@ std::string CheckServeFlags(const ServeFlags& flags) {
   if (flags.listen.find(':') == std::string::npos) {
     return absl::StrCat("--listen: \"", flags.listen, "\" is not HOST:PORT");
   }
+  for (const auto& [flag, blocks] : {std::pair("--outbound-allow", flags.outbound_allow),
+                                     std::pair("--outbound-deny", flags.outbound_deny)}) {
+    if (const auto parsed = ParseCidrs(blocks); !parsed.ok()) {
+      return absl::StrCat(flag, ": ", parsed.status().message());
+    }
+  }
+  if (!flags.outbound_ca_file.empty()) {
+    if (const auto pem = ReadFile(flags.outbound_ca_file); !pem.ok()) {
+      return absl::StrCat("--outbound-ca-file: ", pem.status().message());
+    }
+  }
   return std::string(SetLogLevel(flags.log_level).message());
+}
+
+// Flags that were checked.
+TransferLoopOptions OutboundOptions(const ServeFlags& flags) {
+  TransferLoopOptions options;
+  options.rule = AddressRule(*ParseCidrs(flags.outbound_allow), *ParseCidrs(flags.outbound_deny));
+  options.ca_file = flags.outbound_ca_file;
+  return options;
+}
+
+void AddOutboundFlags(CLI::App* app, ServeFlags* flags) {
+  app->add_option("--outbound-allow", flags->outbound_allow,
+                  "CIDR,CIDR,... that HTTP jobs, webhooks and mail may reach although they are not "
+                  "the public Internet (private, loopback, ...)");
+  app->add_option("--outbound-deny", flags->outbound_deny,
+                  "CIDR,CIDR,... that they may not reach, whatever else is allowed");
+  app->add_option("--outbound-ca-file", flags->outbound_ca_file,
+                  "PEM of CAs that they trust beside the host's own");
 }
 
 int RunServe(int argc, char** argv) {
@@ -120,6 +154,7 @@ int RunServe(int argc, char** argv) {
                  "How long calls under way may take once the controller stops")
       ->check(CLI::Range(0, 600'000))
       ->capture_default_str();
+  AddOutboundFlags(&app, &flags);
   app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
       ->capture_default_str();
   ApplyConfigRules(&app, "controller");
@@ -135,6 +170,7 @@ int RunServe(int argc, char** argv) {
   options.dev = flags.dev;
   options.core.heartbeat_period = absl::Milliseconds(flags.heartbeat_ms);
   options.core.max_live_jobs = flags.max_live_jobs;
+  options.outbound = OutboundOptions(flags);
   options.core.skip_log_barrier = FaultOn("controller.skip_log_barrier");
   absl::StatusOr<std::unique_ptr<Controller>> controller = Controller::Start(options);
   if (!controller.ok()) return Fail(controller.status());

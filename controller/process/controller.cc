@@ -22,6 +22,7 @@
 #include "controller/core/core_thread.h"
 #include "controller/core/lifecycle.h"
 #include "controller/logs/log_store.h"
+#include "controller/outbound/transfer_loop.h"
 #include "controller/store/commit_queue.h"
 #include "controller/store/sqlite/sqlite_store.h"
 
@@ -63,6 +64,7 @@ class ControllerImpl : public Controller {
   ~ControllerImpl() override { Stop(absl::ZeroDuration()); }
 
   absl::Status Open(const ControllerOptions& options) {
+    outbound_ = std::make_unique<TransferLoop>(options.outbound);
     for (absl::Status status :
          {OpenStores(options.data), OpenAuth(options), StartCore(options.core)}) {
       if (!status.ok()) return status;
@@ -84,6 +86,7 @@ class ControllerImpl : public Controller {
     // From the outside in: no new calls, then the core, then what the core writes to.
     if (server_ != nullptr) server_->Shutdown(grace);
     if (executor_ != nullptr) executor_->Stop();
+    if (outbound_ != nullptr) outbound_->Stop();
     if (core_thread_ != nullptr) core_thread_->Stop();
     if (logs_ != nullptr) logs_->Shutdown(kFlushTimeout);
     if (commits_ != nullptr) commits_->Shutdown(kFlushTimeout);
@@ -193,6 +196,7 @@ class ControllerImpl : public Controller {
   RandomIdSource ids_;
   std::unique_ptr<SqliteStore> store_;
   std::unique_ptr<LogStore> logs_;
+  std::unique_ptr<TransferLoop> outbound_;
   LiveExecutions live_;
   JobFeed feed_;
   std::unique_ptr<ExecutionTokens> tokens_;

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "controller/core/core.h"
+#include "controller/outbound/transfer_loop.h"
 #include "controller/process/data_dir.h"
 
 namespace cronium::controller {
@@ -18,10 +19,13 @@ struct ControllerOptions {
   // Clear text and no credentials, on the loopback only.
   bool dev = false;
   CoreOptions core;
+  // Calls to the outside: which addresses may be reached, and how many at once.
+  TransferLoopOptions outbound;
 };
 
 // A whole controller in one process, from store to server. Threads: the core's, the store's writer,
-// the log store's writer, the executor's two, and gRPC's. See README.md for who owns what.
+// the log store's writer, the executor's two, the outbound calls', and gRPC's. See README.md for
+// who owns what.
 class Controller {
  public:
   // Recovers from the data folder and serves.
