@@ -14,6 +14,7 @@
 #include "common/file.h"
 #include "common/mutex.h"
 #include "cronium/v1/runtime_service.grpc.pb.h"
+#include "tests/common/rpc/slow_forwarder.h"
 
 namespace cronium {
 namespace {
@@ -112,6 +113,15 @@ class CredentialsTest : public testing::Test {
 
 TEST_F(CredentialsTest, ANodesIdentityComesThroughTheHandshake) {
   StartTlsServer();
+  EXPECT_EQ(AskTls(ca_.certificate_pem, Issue(ca_, NodeUri("main", "web-1"))), "main node web-1");
+}
+
+// Far away or busy, a controller needs more than the first pause between two tries for a handshake.
+TEST_F(CredentialsTest, AHandshakeMayTakeItsTime) {
+  StartTlsServer();
+  SlowForwarder forwarder(address_, std::chrono::milliseconds(300));
+  address_ = forwarder.address();
+
   EXPECT_EQ(AskTls(ca_.certificate_pem, Issue(ca_, NodeUri("main", "web-1"))), "main node web-1");
 }
 
