@@ -62,6 +62,8 @@ function(cronium_test target)
   add_executable(${target} ${ARG_SRCS})
   target_link_libraries(${target} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
   _cronium_sanitize(${target})
+  # A third less to compile. What is tested is optimised as the preset says.
+  target_compile_options(${target} PRIVATE -O0)
   set_property(GLOBAL APPEND PROPERTY CRONIUM_TEST_TARGETS ${target})
   # `unit_tests`, `e2e_tests`, ...: the test programs of one label, for a build that needs no more.
   foreach(label IN LISTS ARG_LABELS)
