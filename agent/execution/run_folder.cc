@@ -37,6 +37,15 @@ absl::Status MakeFolder(const std::string& path, mode_t mode) {
   return absl::OkStatus();
 }
 
+// A second name of the same file. Repeatable: the file may be another than last time.
+absl::Status MakeSecondName(const std::string& file, const std::string& name) {
+  if (unlink(name.c_str()) != 0 && errno != ENOENT) {
+    return ErrnoError(name, "cannot remove the file", errno);
+  }
+  if (link(file.c_str(), name.c_str()) == 0) return absl::OkStatus();
+  return ErrnoError(name, "cannot make the link", errno);
+}
+
 absl::Status MakeLink(const std::string& path, const char* target) {
   if (symlink(target, path.c_str()) == 0 || errno == EEXIST) return absl::OkStatus();
   return ErrnoError(path, "cannot make the link", errno);
@@ -59,6 +68,7 @@ absl::Status RunFolders::Make(absl::string_view execution_id, absl::string_view 
   absl::Status status = MakeFolder(path, 0755);
   if (status.ok()) status = MakeJobFifos(path);
   if (status.ok()) status = WriteFileAtomic(path + "/script", script, 0555);
+  if (status.ok()) status = MakeSecondName(path + "/script", path + "/script.mjs");
   for (const auto& [name, target] : kModuleLinks) {
     if (status.ok()) status = MakeLink(path + name, target);
   }

@@ -23,6 +23,7 @@ inline constexpr int64_t kLeaseForever = std::numeric_limits<int64_t>::max();
 //     <execution>/          0755
 //       stdout stderr status   FIFOs 0666 (made by agent/logs)
 //       script                 0555
+//       script.mjs             the same file: Node.js tells an ES module by this ending
 //       lease                  0444; CLOCK_BOOTTIME ns, or `keep`
 //       cronium node_modules   links to the helpers for Python and Node.js, which look beside a
 //                              script first; they lead somewhere only inside the container

@@ -23,6 +23,8 @@ namespace {
 constexpr char kBashImage[] = "cronium/bash";
 constexpr char kPythonImage[] = "cronium/python";
 constexpr char kNodeImage[] = "cronium/node";
+// Runs the script as an ES module in any version of Node.js: runtime-gateway/helpers/node.
+constexpr char kRunModule[] = "/opt/cronium/lib/node/node_modules/cronium/run-module.mjs";
 
 // "/usr/bin/env -S python3 -u" names python3, "/bin/bash -e" bash.
 std::string ProgramOfFirstLine(absl::string_view content) {
@@ -203,7 +205,10 @@ ScriptDefaults DefaultsForScript(absl::string_view path, absl::string_view conte
   if (extension == ".py") {
     return {.image = kPythonImage, .interpreter = {"python3"}, .because = "for .py"};
   }
-  if (extension == ".js" || extension == ".mjs" || extension == ".cjs") {
+  if (extension == ".mjs") {
+    return {.image = kNodeImage, .interpreter = {"node", kRunModule}, .because = "for .mjs"};
+  }
+  if (extension == ".js" || extension == ".cjs") {
     return {
         .image = kNodeImage, .interpreter = {"node"}, .because = absl::StrCat("for ", extension)};
   }

@@ -62,6 +62,7 @@ TEST_F(RunFolderTest, MayBeMadeAgain) {
   ASSERT_TRUE(folders_->Make("exec_1", "one", 1).ok());
   ASSERT_TRUE(folders_->Make("exec_1", "two", 2).ok());
   EXPECT_EQ(*ReadFile(folders_->PathOf("exec_1") + "/script"), "two");
+  EXPECT_EQ(*ReadFile(folders_->PathOf("exec_1") + "/script.mjs"), "two");
 }
 
 TEST_F(RunFolderTest, ALeaseReadsAsItWasWritten) {

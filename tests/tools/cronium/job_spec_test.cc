@@ -15,6 +15,7 @@ namespace cronium::cli {
 namespace {
 
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -82,6 +83,8 @@ TEST_F(JobSpecTest, ElseTheExtensionDoesWithTheProgramThatRunsIt) {
   EXPECT_EQ(DefaultsForScript("dir.d/x.py", "print()\n").image, "cronium/python");
   EXPECT_THAT(DefaultsForScript("x.py", "print()\n").interpreter, ElementsAre("python3"));
   EXPECT_EQ(DefaultsForScript("x.mjs", "1\n").image, "cronium/node");
+  EXPECT_THAT(DefaultsForScript("x.mjs", "1\n").interpreter,
+              ElementsAre("node", EndsWith("/cronium/run-module.mjs")));
   EXPECT_THAT(DefaultsForScript("x.js", "1\n").interpreter, ElementsAre("node"));
   EXPECT_EQ(DefaultsForScript("x.py/run", "true\n").image, "cronium/bash");
   EXPECT_THAT(DefaultsForScript("-", "true\n").interpreter, ElementsAre("bash"));

@@ -160,3 +160,27 @@ test("a token that would break the request is refused, and not shown", () => {
     assert.throws(read, (error) => /is garbled/.test(error.message) && !error.message.includes(token));
   }
 });
+
+test("a script without an ending runs as an ES module by run-module.mjs", () => {
+  const folder = fs.mkdtempSync(path.join(require("os").tmpdir(), "cronium-"));
+  try {
+    const script = path.join(folder, "script");
+    fs.writeFileSync(
+      script,
+      'import { getVariable } from "cronium"; await null;' +
+        "console.log(typeof getVariable, ...process.argv.slice(1)); throw new Error('last line');"
+    );
+    fs.linkSync(script, `${script}.mjs`);
+    fs.symlinkSync(path.dirname(PACKAGE), path.join(folder, "node_modules"));
+    const done = childProcess.spawnSync(
+      process.execPath,
+      [path.join(PACKAGE, "run-module.mjs"), script, "one", "two words"],
+      { encoding: "utf8" }
+    );
+    assert.strictEqual(done.stdout, `function ${script} one two words\n`);
+    assert.match(done.stderr, /last line/);
+    assert.strictEqual(done.status, 1);
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+});
