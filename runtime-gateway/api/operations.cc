@@ -119,13 +119,15 @@ absl::StatusOr<std::string> DecodeKey(absl::string_view encoded) {
   return key;
 }
 
-// One strong entity tag, with its quotes or without; empty where the header is absent.
+// One strong entity tag, with its quotes or without, or `*`: any; empty where the header is absent.
 absl::StatusOr<std::string> ParseIfMatch(absl::string_view header) {
+  if (header == "*") return std::string(header);
   absl::string_view etag = header;
   if (absl::ConsumePrefix(&etag, "\"") != absl::ConsumeSuffix(&etag, "\"") || etag == "*" ||
       absl::StartsWith(header, "W/") || absl::StrContains(etag, "\"") ||
       absl::StrContains(etag, ",") || (etag.empty() && !header.empty())) {
-    return absl::InvalidArgumentError("If-Match: one strong ETag is supported, as GET returns it");
+    return absl::InvalidArgumentError(
+        "If-Match: one strong ETag is supported, as GET returns it, or *");
   }
   return std::string(etag);
 }

@@ -141,6 +141,12 @@ std::optional<Response> Exchange::CheckHead() {
                                       " bytes; the limit is ", context_->max_head_bytes));
   }
   const absl::string_view encoding = Header(MHD_HTTP_HEADER_TRANSFER_ENCODING);
+  // Who stands between might take another as the end of the body (RFC 9112, 6.3).
+  const int lengths = HeaderCount(MHD_HTTP_HEADER_CONTENT_LENGTH);
+  if (lengths > 1 || (lengths == 1 && !encoding.empty())) {
+    return ErrorResponse(400, "AMBIGUOUS_LENGTH",
+                         "Content-Length: is there twice, or beside Transfer-Encoding");
+  }
   if (!encoding.empty() && !absl::EqualsIgnoreCase(encoding, "chunked")) {
     return ErrorResponse(501, "UNSUPPORTED_TRANSFER_ENCODING",
                          "Transfer-Encoding: only chunked is supported");
@@ -260,6 +266,17 @@ void Exchange::Count(const Response& response) {
   LogDebug("answered", {{"route", route_},
                         {"status", response.status},
                         {"took_us", absl::ToInt64Microseconds(took)}});
+}
+
+int Exchange::HeaderCount(absl::string_view name) const {
+  std::pair<absl::string_view, int> seen(name, 0);
+  const auto count = [](void* cls, MHD_ValueKind /*kind*/, const char* key, const char* /*value*/) {
+    auto* counted = static_cast<std::pair<absl::string_view, int>*>(cls);
+    if (absl::EqualsIgnoreCase(key, counted->first)) ++counted->second;
+    return MHD_YES;
+  };
+  MHD_get_connection_values(connection_, MHD_HEADER_KIND, count, &seen);
+  return seen.second;
 }
 
 absl::string_view Exchange::Header(const char* name) const {

@@ -90,6 +90,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   MHD_Result AnswerAmidBody(Response response);
   void Count(const Response& response);
   absl::string_view Header(const char* name) const;
+  int HeaderCount(absl::string_view name) const;
 
   const std::shared_ptr<ExchangeContext> context_;
   const Transport transport_;

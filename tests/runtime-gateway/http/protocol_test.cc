@@ -146,6 +146,18 @@ TEST_P(ProtocolTest, BrokenChunksAreRefused) {
   EXPECT_EQ(service_->calls(), 0);
 }
 
+TEST_P(ProtocolTest, ABodyWithTwoLengthsIsRefusedAndNothingAfterItIsARequest) {
+  Start();
+  for (const char* second : {"Content-Length: 5", "Transfer-Encoding: chunked"}) {
+    SCOPED_TRACE(second);
+    RawConnection connection(Address());
+    ASSERT_TRUE(connection.Send(Put("n", "0\r\n\r\n" + Put("hidden", "{\"value\":1}"), {second})));
+    ExpectError(connection.Read(), 400, "AMBIGUOUS_LENGTH", HasSubstr("Content-Length"));
+    EXPECT_TRUE(connection.ReadsEnd());
+    EXPECT_EQ(service_->calls(), 0);
+  }
+}
+
 TEST_P(ProtocolTest, OtherTransferEncodingsAreRefused) {
   Start();
   RawConnection connection(Address());
