@@ -19,7 +19,8 @@ def missing():
         return "needs network namespaces, and this machine allows none"
     if not engine.answers():
         return f"needs a container engine that answers on {settings.ENGINE_SOCKET}: run tools/setup"
-    for image in ("cronium/bash", "cronium/python", "cronium/test-busybox", "cronium/test-debian"):
+    for image in ("cronium/bash", "cronium/python", "cronium/node", "cronium/test-busybox", "cronium/test-debian",
+                  "cronium/test-python", "cronium/test-node"):
         if not engine.has_image(image):
             return f"needs the image {image}: run tools/build-images --test"
     return ""
