@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import tempfile
 
+import grpc
+
 from harness import engine, settings
 from harness.api import Api
 from harness.cli import Cli
@@ -21,7 +23,7 @@ _PORT = 7443
 class Node:
     """A host: its agent, its gateway, its folder."""
 
-    def __init__(self, cluster, name, agent_faults="", agent_flags=()):
+    def __init__(self, cluster, name, agent_faults="", agent_flags=(), gateway_flags=()):
         self.name = name
         self.host = cluster.network.add_host(name)
         self.folder = cluster.folder / name
@@ -35,7 +37,7 @@ class Node:
                   "--certificate", str(self.certificate), "--key", str(self.key)]
         self.gateway = Process(
             f"gateway of {name}",
-            [settings.program("cronium-runtime-gateway"), *common, "--socket-dir", str(api)],
+            [settings.program("cronium-runtime-gateway"), *common, "--socket-dir", str(api), *gateway_flags],
             cluster.logs / f"{name}-gateway.log", self.host)
         self.agent = Process(
             f"agent of {name}",
@@ -57,7 +59,8 @@ class Cluster:
 
     _made = 0
 
-    def __init__(self, logs, nodes=1, controller_faults="", agent_faults="", agent_flags=(), controller_flags=()):
+    def __init__(self, logs, nodes=1, controller_faults="", agent_faults="", agent_flags=(), controller_flags=(),
+                 gateway_flags=()):
         self.name = f"{settings.RUN}-{Cluster._made}"
         Cluster._made += 1
         self.logs = logs
@@ -72,7 +75,7 @@ class Cluster:
             self.network = Network()
             self._make_controller(controller_faults, controller_flags)
             for number in range(1, nodes + 1):
-                self.add_node(f"node-{number}", agent_faults=agent_faults, agent_flags=agent_flags)
+                self.add_node(f"node-{number}", agent_faults=agent_faults, agent_flags=agent_flags, gateway_flags=gateway_flags)
             self.wait_ready()
         except BaseException:
             self._remove()
@@ -140,6 +143,21 @@ class Cluster:
     def database(self):
         [path] = self.data.glob("*.db")
         return path
+
+    def rows(self, query):
+        """What a query finds in the database file: a line for each row."""
+        return subprocess.run(["sqlite3", "-readonly", str(self.database), query], capture_output=True, text=True,
+                              check=True).stdout.splitlines()
+
+    def wait_variable(self, key, condition=lambda value_json: True):
+        """Returns once the variable is set and its JSON text is as wanted."""
+        def check():
+            try:
+                return condition(self.api.get_variable(key).value_json)
+            except grpc.RpcError as error:
+                assert error.code() == grpc.StatusCode.NOT_FOUND, error
+                return False
+        wait_for(f"the variable {key}", check, 60)
 
     def containers_of(self, job_id):
         return [c for e in self.api.executions(job_id) for c in engine.containers_of_execution(e.id)]
