@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -57,7 +56,7 @@ std::string ReadEndpoint(Endpoint* endpoint) {
   const char* name = "CRONIUM_RUNTIME_SOCKET";
   if (!socket.empty()) {
     error = ParseUnixEndpoint(socket, endpoint);
-  } else if (url.empty() || access(kDefaultSocket, F_OK) == 0) {
+  } else if (url.empty()) {
     error = ParseUnixEndpoint(kDefaultSocket, endpoint);
   } else {
     name = "CRONIUM_RUNTIME_API";

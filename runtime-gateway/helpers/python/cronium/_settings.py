@@ -67,7 +67,7 @@ def _endpoint(environ: Mapping[str, str]) -> Tuple[Optional[str], Optional[Tuple
             "CRONIUM_RUNTIME_SOCKET must be an absolute path of at most 107 bytes, "
             "not {!r}".format(path)
         )
-    if not url or os.path.exists(DEFAULT_SOCKET):
+    if not url:
         return DEFAULT_SOCKET, None
     match = re.match(
         r"http://(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?/?\Z", url

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 "use strict";
 
-const fs = require("fs");
 
 const { CroniumError } = require("./errors");
 
@@ -54,7 +53,7 @@ function readEndpoint(socketPath, url) {
         `not ${JSON.stringify(socketPath)}`
     );
   }
-  if (!url || fs.existsSync(DEFAULT_SOCKET)) return unixEndpoint(DEFAULT_SOCKET);
+  if (!url) return unixEndpoint(DEFAULT_SOCKET);
   const [, address, name, port = "80"] =
     /^http:\/\/(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?\/?$/.exec(url) || [];
   const host = address || name;
