@@ -124,3 +124,15 @@ def test_a_test_job_that_still_runs_and_none_at_all_are_no_success(cluster):
     cluster.api.wait_ended(job)
 
     assert "there are no such jobs" in tool(cluster, "check-test-jobs", wanted=1)
+
+
+def test_the_scripts_for_people_run_against_a_cluster_that_is_there_and_their_jobs_are_found(cluster):
+    env = {**cluster.cli.env, "CRONIUM_DATABASE": str(cluster.database), "PATH": f"{settings.PREFIX}/bin:/usr/bin:/bin"}
+    for script, checks in (("runtime_simple", 8), ("runtime_helpers", 18)):
+        done = subprocess.run([settings.ROOT / "tests/e2e" / script], env=env, capture_output=True, text=True, timeout=seconds(120))
+        assert done.returncode == 0 and f"{checks} checks, 0 failed" in done.stdout, done
+
+    shown = tool(cluster, "check-test-jobs", "--database", str(cluster.database))
+
+    assert "7 jobs, 0 not as they should be" in shown
+    assert shown.count("  runtime_simple  ") == 1 and shown.count("  runtime_helpers  ") == 6
