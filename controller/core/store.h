@@ -14,6 +14,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "cronium/v1/access.pb.h"
+#include "cronium/v1/audit.pb.h"
+#include "cronium/v1/credential.pb.h"
 #include "cronium/v1/job.pb.h"
 #include "cronium/v1/node.pb.h"
 #include "cronium/v1/variable.pb.h"
@@ -138,6 +140,49 @@ struct SweepIdempotencyRecords {
   absl::Time ended_before;
   int limit = 1000;
 };
+
+// ---- Credentials of tool actions, and the record of who did what with them.
+
+inline constexpr int kMaxCredentials = 1000;
+
+// The oldest audit records go as new ones come.
+struct AuditLimits {
+  int64_t max_records = 1'000'000;
+  absl::Duration max_age = absl::Hours(24 * 90);
+};
+// Result: the record's id, which is given here.
+struct AppendAudit {
+  v1::AuditRecord record;
+  AuditLimits limits;
+};
+// Result: the etag. ALREADY_EXISTS (CREDENTIAL_EXISTS), RESOURCE_EXHAUSTED (TOO_MANY_CREDENTIALS).
+struct InsertCredential {
+  // last_use_time and etag are not read.
+  v1::Credential credential;
+  // controller/secrets.
+  std::string sealed;
+  // Written where the change is made; as in the next two.
+  std::optional<AppendAudit> audit = std::nullopt;
+};
+// As a whole. Result: the etag. NOT_FOUND (CREDENTIAL_NOT_FOUND), ABORTED (ETAG_MISMATCH).
+struct UpdateCredential {
+  v1::Credential credential;
+  std::string sealed;
+  std::string expected_etag;
+  std::optional<AppendAudit> audit = std::nullopt;
+};
+// The same errors.
+struct DeleteCredential {
+  std::string name;
+  std::string expected_etag;
+  std::optional<AppendAudit> audit = std::nullopt;
+};
+// Sets last_use_time, where the credential is still there; the etag stays.
+struct TouchCredential {
+  std::string name;
+  absl::Time time;
+};
+
 struct ApiToken {
   // SHA-256 of the token, hex.
   std::string hash;
@@ -154,7 +199,8 @@ struct PutApiToken {
 using Change =
     std::variant<InsertJob, UpdateJob, PutExecution, PutOutput, PutCondition, PutNode, SetVariable,
                  DeleteVariable, IncrementVariable, AppendVariable, BeginEffect, FinishEffect,
-                 CancelEffect, SweepIdempotencyRecords, PutApiToken>;
+                 CancelEffect, SweepIdempotencyRecords, InsertCredential, UpdateCredential,
+                 DeleteCredential, TouchCredential, AppendAudit, PutApiToken>;
 
 // Of one change: its value where it has one, or why this change alone was not made.
 using ChangeResult = absl::StatusOr<std::string>;
@@ -183,6 +229,31 @@ struct VariableQuery {
   int limit = 100;
   // Of a page; but at least one value.
   int64_t max_value_bytes = 3 << 20;
+};
+
+struct CredentialQuery {
+  // Granted to it; empty for all.
+  std::string name_space;
+  std::optional<v1::CredentialKind> kind;
+  // Names after this one.
+  std::string after_name;
+  int limit = 100;
+};
+
+struct StoredCredential {
+  v1::Credential credential;
+  std::string sealed;
+};
+
+struct AuditQuery {
+  // All must hold; empty or unset ones are not asked.
+  std::string name_space;
+  std::string job_id;
+  std::optional<absl::Time> since;
+  std::optional<absl::Time> until;
+  // Older than this one.
+  int64_t before_id = INT64_MAX;
+  int limit = 100;
 };
 
 // Part of a list: `more` where its limits, and not its end, ended it.
@@ -245,6 +316,13 @@ class Store {
 
   virtual absl::StatusOr<std::optional<IdempotencyRecord>> FindIdempotencyRecord(
       absl::string_view execution_id, absl::string_view key) = 0;
+
+  // NOT_FOUND (CREDENTIAL_NOT_FOUND).
+  virtual absl::StatusOr<StoredCredential> GetCredential(absl::string_view name) = 0;
+  // By name.
+  virtual absl::StatusOr<Page<StoredCredential>> ListCredentials(const CredentialQuery& query) = 0;
+  // Newest first.
+  virtual absl::StatusOr<Page<v1::AuditRecord>> ListAudit(const AuditQuery& query) = 0;
 
   virtual absl::StatusOr<std::optional<ApiToken>> FindApiToken(absl::string_view hash) = 0;
 };

@@ -42,6 +42,11 @@ struct CostOf {
   size_t operator()(const FinishEffect& c) const { return kBase + c.result.size(); }
   size_t operator()(const CancelEffect&) const { return kBase; }
   size_t operator()(const SweepIdempotencyRecords&) const { return kBase; }
+  size_t operator()(const InsertCredential& c) const { return kBase + c.sealed.size(); }
+  size_t operator()(const UpdateCredential& c) const { return kBase + c.sealed.size(); }
+  size_t operator()(const DeleteCredential&) const { return kBase; }
+  size_t operator()(const TouchCredential&) const { return kBase; }
+  size_t operator()(const AppendAudit&) const { return kBase; }
   size_t operator()(const PutApiToken&) const { return kBase; }
 };
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "controller/core/variable_math.h"
+#include "controller/store/sqlite/credentials.h"
 #include "controller/store/sqlite/idempotency.h"
 #include "controller/store/sqlite/rows.h"
 
@@ -261,6 +262,27 @@ ChangeResult ChangeWriter::Write(const DeleteVariable& change) {
         change.key)
       .Run();
   return "";
+}
+
+// Credentials share the counter of variables' revisions, so that an etag never comes back.
+ChangeResult ChangeWriter::Write(const InsertCredential& change) {
+  return CredentialWriter(&connection_).Insert(change, ++revision_);
+}
+
+ChangeResult ChangeWriter::Write(const UpdateCredential& change) {
+  return CredentialWriter(&connection_).Update(change, ++revision_);
+}
+
+ChangeResult ChangeWriter::Write(const DeleteCredential& change) {
+  return CredentialWriter(&connection_).Delete(change);
+}
+
+ChangeResult ChangeWriter::Write(const TouchCredential& change) {
+  return CredentialWriter(&connection_).Touch(change);
+}
+
+ChangeResult ChangeWriter::Write(const AppendAudit& change) {
+  return CredentialWriter(&connection_).Append(change);
 }
 
 ChangeResult ChangeWriter::Write(const PutApiToken& change) {

@@ -42,6 +42,11 @@ class ChangeWriter {
   ChangeResult Write(const FinishEffect& change);
   ChangeResult Write(const CancelEffect& change);
   ChangeResult Write(const SweepIdempotencyRecords& change);
+  ChangeResult Write(const InsertCredential& change);
+  ChangeResult Write(const UpdateCredential& change);
+  ChangeResult Write(const DeleteCredential& change);
+  ChangeResult Write(const TouchCredential& change);
+  ChangeResult Write(const AppendAudit& change);
   ChangeResult Write(const PutApiToken& change);
 
   // Gives the variable its next revision and this value; the etag.

@@ -125,7 +125,39 @@ CREATE TABLE execution_conditions(
 );
 )sql";
 
-constexpr Migration kMigrations[] = {{1, kVersion1}, {2, kVersion2}};
+// Credentials of tool actions, and who did what with them.
+constexpr char kVersion3[] = R"sql(
+CREATE TABLE credentials(
+  name TEXT PRIMARY KEY,
+  kind INTEGER NOT NULL,
+  -- cronium.v1.Credential without etag and last_use_time
+  credential BLOB NOT NULL,
+  -- cronium.v1.CredentialSecret, sealed with a key that is not in the database
+  sealed BLOB NOT NULL,
+  revision INTEGER NOT NULL,
+  last_use_ns INTEGER
+);
+CREATE TABLE credential_grants(
+  credential TEXT NOT NULL,
+  namespace TEXT NOT NULL,
+  PRIMARY KEY(credential, namespace)
+) WITHOUT ROWID;
+
+CREATE TABLE audit_records(
+  -- Never given again, so that who reads on by it misses nothing.
+  pk INTEGER PRIMARY KEY AUTOINCREMENT,
+  time_ns INTEGER NOT NULL,
+  namespace TEXT NOT NULL,
+  job TEXT NOT NULL,
+  -- cronium.v1.AuditRecord without id
+  record BLOB NOT NULL
+);
+CREATE INDEX audit_by_time ON audit_records(time_ns);
+CREATE INDEX audit_by_namespace ON audit_records(namespace, pk);
+CREATE INDEX audit_by_job ON audit_records(job, pk) WHERE job <> '';
+)sql";
+
+constexpr Migration kMigrations[] = {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}};
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include "common/file.h"
 #include "controller/store/sqlite/change_writer.h"
 #include "controller/store/sqlite/connection.h"
+#include "controller/store/sqlite/credentials.h"
 #include "controller/store/sqlite/idempotency.h"
 #include "controller/store/sqlite/job_list.h"
 #include "controller/store/sqlite/migrations.h"
@@ -310,6 +311,27 @@ absl::StatusOr<std::optional<IdempotencyRecord>> SqliteStore::FindIdempotencyRec
   return CatchSqlite("cannot read the idempotency record", [&]() -> Result {
     const ReadPool::Lease lease = state_->readers.Acquire();
     return sqlite::FindRecord(*lease, execution_id, key);
+  });
+}
+
+absl::StatusOr<StoredCredential> SqliteStore::GetCredential(absl::string_view name) {
+  return CatchSqlite("cannot read the credential", [&]() -> absl::StatusOr<StoredCredential> {
+    const ReadPool::Lease lease = state_->readers.Acquire();
+    return sqlite::ReadCredential(*lease, name);
+  });
+}
+
+absl::StatusOr<Page<StoredCredential>> SqliteStore::ListCredentials(const CredentialQuery& query) {
+  return CatchSqlite("cannot list credentials", [&]() -> absl::StatusOr<Page<StoredCredential>> {
+    const ReadPool::Lease lease = state_->readers.Acquire();
+    return sqlite::ListCredentials(*lease, query);
+  });
+}
+
+absl::StatusOr<Page<v1::AuditRecord>> SqliteStore::ListAudit(const AuditQuery& query) {
+  return CatchSqlite("cannot list audit records", [&]() -> absl::StatusOr<Page<v1::AuditRecord>> {
+    const ReadPool::Lease lease = state_->readers.Acquire();
+    return sqlite::ListAudit(*lease, query);
   });
 }
 

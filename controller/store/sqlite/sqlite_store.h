@@ -53,6 +53,9 @@ class SqliteStore : public Store {
   absl::StatusOr<Page<v1::Variable>> ListVariables(const VariableQuery& query) override;
   absl::StatusOr<std::optional<IdempotencyRecord>> FindIdempotencyRecord(
       absl::string_view execution_id, absl::string_view key) override;
+  absl::StatusOr<StoredCredential> GetCredential(absl::string_view name) override;
+  absl::StatusOr<Page<StoredCredential>> ListCredentials(const CredentialQuery& query) override;
+  absl::StatusOr<Page<v1::AuditRecord>> ListAudit(const AuditQuery& query) override;
   absl::StatusOr<std::optional<ApiToken>> FindApiToken(absl::string_view hash) override;
 
  private:
