@@ -18,6 +18,7 @@
 #include "controller/process/certificates.h"
 #include "controller/process/controller.h"
 #include "controller/process/init.h"
+#include "controller/process/secrets_keys.h"
 
 namespace cronium::controller {
 namespace {
@@ -28,6 +29,7 @@ constexpr char kUsage[] =
     "  init                     set up a data folder: certificates, database, admin token\n"
     "  issue-node-certificate   make the certificate that a host's agent and gateway use\n"
     "  serve                    run the controller\n"
+    "  rotate-secrets-key       seal all secrets in the database with a new key\n"
     "\n"
     "`cronium-controller COMMAND --help` lists the options.\n";
 
@@ -78,6 +80,29 @@ int RunIssueNodeCertificate(int argc, char** argv) {
   return 0;
 }
 
+int RunRotateSecretsKey(int argc, char** argv) {
+  CLI::App app("Seals all secrets in the database with a new key; the controller must not run",
+               "cronium-controller rotate-secrets-key");
+  DataDir data{kDefaultDataDir};
+  RotateOptions options;
+  app.add_option("--data-dir", data.path, "The controller's data folder")->capture_default_str();
+  app.add_flag("--drop-old-keys", options.drop_old_keys,
+               "Forget the old keys: older copies of the database can then no longer be read");
+  app.add_flag("--discard-unreadable", options.discard_unreadable,
+               "Delete credentials that no key opens");
+  const int status = ParseConfig(&app, argc, argv, [] { return std::string(); });
+  if (status >= 0) return status;
+  const absl::StatusOr<RotateResult> rotated = RotateSecretsKey(data, options);
+  if (!rotated.ok()) return Fail(rotated.status());
+  std::cout << "Sealed " << rotated->sealed << " credentials with the new key " << rotated->key_id
+            << "; " << data.secrets_key() << " holds " << rotated->keys << " keys.\n";
+  if (rotated->discarded > 0) {
+    std::cout << "Deleted " << rotated->discarded << " credentials that no key opens.\n";
+  }
+  std::cout << "Take a copy of that file, apart from the copies of the database.\n";
+  return 0;
+}
+
 struct ServeFlags {
   std::string data_dir = kDefaultDataDir;
   std::string listen = "127.0.0.1:7443";
@@ -88,6 +113,9 @@ struct ServeFlags {
   std::string outbound_allow;
   std::string outbound_deny;
   std::string outbound_ca_file;
+  int max_tool_actions = 64;
+  int64_t audit_max_records = 1'000'000;
+  int audit_max_age_days = 90;
   std::string log_level = "info";
 };
 
@@ -133,6 +161,32 @@ void AddOutboundFlags(CLI::App* app, ServeFlags* flags) {
                   "PEM of CAs that they trust beside the host's own");
 }
 
+void AddActionFlags(CLI::App* app, ServeFlags* flags) {
+  app->add_option(
+         "--max-tool-actions", flags->max_tool_actions,
+         "Tool actions (mails, messages, webhooks) at one time; past it scripts are told to "
+         "try again")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  app->add_option("--audit-max-records", flags->audit_max_records,
+                  "Audit records that are kept; past it the oldest go")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app->add_option("--audit-max-age-days", flags->audit_max_age_days,
+                  "How long audit records are kept")
+      ->check(CLI::Range(1, 36'500))
+      ->capture_default_str();
+}
+
+// Flags that were checked.
+ToolActionOptions ActionOptions(const ServeFlags& flags) {
+  ToolActionOptions options;
+  options.max_under_way = flags.max_tool_actions;
+  options.audit.max_records = flags.audit_max_records;
+  options.audit.max_age = absl::Hours(24) * flags.audit_max_age_days;
+  return options;
+}
+
 int RunServe(int argc, char** argv) {
   CLI::App app("Runs the controller", "cronium-controller serve");
   ServeFlags flags;
@@ -155,6 +209,7 @@ int RunServe(int argc, char** argv) {
       ->check(CLI::Range(0, 600'000))
       ->capture_default_str();
   AddOutboundFlags(&app, &flags);
+  AddActionFlags(&app, &flags);
   app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
       ->capture_default_str();
   ApplyConfigRules(&app, "controller");
@@ -171,6 +226,7 @@ int RunServe(int argc, char** argv) {
   options.core.heartbeat_period = absl::Milliseconds(flags.heartbeat_ms);
   options.core.max_live_jobs = flags.max_live_jobs;
   options.outbound = OutboundOptions(flags);
+  options.actions = ActionOptions(flags);
   options.core.skip_log_barrier = FaultOn("controller.skip_log_barrier");
   absl::StatusOr<std::unique_ptr<Controller>> controller = Controller::Start(options);
   if (!controller.ok()) return Fail(controller.status());
@@ -190,6 +246,7 @@ int Main(int argc, char** argv) {
   if (command == "init") return RunInit(argc - 1, argv + 1);
   if (command == "issue-node-certificate") return RunIssueNodeCertificate(argc - 1, argv + 1);
   if (command == "serve") return RunServe(argc - 1, argv + 1);
+  if (command == "rotate-secrets-key") return RunRotateSecretsKey(argc - 1, argv + 1);
   const bool help = command == "--help" || command == "-h" || command == "help";
   (help ? std::cout : std::cerr) << kUsage;
   return help ? 0 : 2;

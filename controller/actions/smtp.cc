@@ -64,7 +64,7 @@ class SmtpTransfer final : public Transfer {
     SmtpOutcome outcome;
     outcome.status = end.status;
     outcome.data_begun = data_begun_;
-    outcome.reply = last_reply_;
+    outcome.reply = refusal_;
     long code = 0;  // NOLINT(runtime/int): curl's type
     if (end.curl != nullptr) curl_easy_getinfo(end.curl, CURLINFO_RESPONSE_CODE, &code);
     outcome.code = static_cast<int>(code);
@@ -87,7 +87,10 @@ class SmtpTransfer final : public Transfer {
   static size_t OnReply(char* data, size_t size, size_t count, void* self_pointer) {
     auto* self = static_cast<SmtpTransfer*>(self_pointer);
     const size_t n = size * count;
-    self->last_reply_.assign(data, std::min(n, kMaxReply));
+    // After a refusal curl says goodbye, and is answered.
+    if (n > 0 && (data[0] == '4' || data[0] == '5')) {
+      self->refusal_.assign(data, std::min(n, kMaxReply));
+    }
     return n;
   }
 
@@ -96,7 +99,7 @@ class SmtpTransfer final : public Transfer {
   curl_slist* recipients_ = nullptr;
   size_t sent_ = 0;
   bool data_begun_ = false;
-  std::string last_reply_;
+  std::string refusal_;
 };
 
 }  // namespace

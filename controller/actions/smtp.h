@@ -14,8 +14,9 @@ namespace cronium::controller {
 // What a server's word, or its silence, means for one mail.
 struct SmtpOutcome {
   absl::Status status;
-  // The last reply, and its code; 0 where there was none.
+  // Code of the last reply to what the mail needed; 0 where there was none.
   int code = 0;
+  // The last reply that said no.
   std::string reply;
   // Whether the server has taken DATA, so that the mail itself went out.
   bool data_begun = false;

@@ -22,7 +22,9 @@
 namespace cronium::controller {
 
 class JobFeed;
+class Sealer;
 class SessionHub;
+class ToolActions;
 
 // What the services work on. Everything is borrowed and outlives the server.
 struct Services {
@@ -37,6 +39,9 @@ struct Services {
   const LiveExecutions* live;
   JobFeed* feed;
   SessionHub* hub;
+  const Sealer* sealer;
+  ToolActions* actions;
+  AuditLimits audit;
   // For reads that may wait for the disk.
   Executor* executor;
 };

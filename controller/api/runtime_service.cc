@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/error.h"
 #include "common/json.h"
+#include "controller/actions/tool_actions.h"
 #include "controller/api/variables.h"
 
 namespace cronium::controller {
@@ -170,6 +171,22 @@ grpc::ServerUnaryReactor* RuntimeServiceImpl::RemoveVariable(
                                         request->etag(), done);
   };
   return HandleCall(services_, "/cronium.v1.RuntimeService/RemoveVariable", context, handler);
+}
+
+grpc::ServerUnaryReactor* RuntimeServiceImpl::ExecuteToolAction(
+    grpc::CallbackServerContext* context, const v1::ExecuteToolActionRequest* request,
+    v1::ExecuteToolActionResponse* response) {
+  const auto handler = [&](const Caller& caller, const Done& done) {
+    const v1::Execution& execution = caller.execution->execution;
+    services_.actions->Execute(
+        {execution.id(), execution.job_id(), caller.name_space, request->tool(), request->action(),
+         request->params_json(), request->idempotency_key()},
+        [response, done](absl::StatusOr<v1::ExecuteToolActionResponse> answer) {
+          if (answer.ok()) *response = *std::move(answer);
+          done(answer.status());
+        });
+  };
+  return HandleCall(services_, "/cronium.v1.RuntimeService/ExecuteToolAction", context, handler);
 }
 
 }  // namespace cronium::controller

@@ -42,6 +42,9 @@ class RuntimeServiceImpl : public v1::RuntimeService::CallbackService {
   grpc::ServerUnaryReactor* RemoveVariable(grpc::CallbackServerContext* context,
                                            const v1::RemoveVariableRequest* request,
                                            v1::RemoveVariableResponse* response) override;
+  grpc::ServerUnaryReactor* ExecuteToolAction(grpc::CallbackServerContext* context,
+                                              const v1::ExecuteToolActionRequest* request,
+                                              v1::ExecuteToolActionResponse* response) override;
 
  private:
   const Services& services_;

@@ -9,6 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "controller/api/agent_service.h"
+#include "controller/api/audit_service.h"
+#include "controller/api/credential_service.h"
 #include "controller/api/job_service.h"
 #include "controller/api/node_service.h"
 #include "controller/api/runtime_service.h"
@@ -27,6 +29,8 @@ class ServerImpl : public Server {
   explicit ServerImpl(const Services& services)
       : services_(services),
         agents_(&services_),
+        audit_(&services_),
+        credentials_(&services_),
         jobs_(&services_),
         nodes_(&services_),
         runtime_(&services_),
@@ -46,6 +50,8 @@ class ServerImpl : public Server {
     ApplyServerArguments(&builder, kMaxReceiveBytes);
     builder.AddListeningPort(options.listen, credentials, &port_);
     builder.RegisterService(&agents_);
+    builder.RegisterService(&audit_);
+    builder.RegisterService(&credentials_);
     builder.RegisterService(&jobs_);
     builder.RegisterService(&nodes_);
     builder.RegisterService(&runtime_);
@@ -75,6 +81,8 @@ class ServerImpl : public Server {
  private:
   const Services services_;
   AgentServiceImpl agents_;
+  AuditServiceImpl audit_;
+  CredentialServiceImpl credentials_;
   JobServiceImpl jobs_;
   NodeServiceImpl nodes_;
   RuntimeServiceImpl runtime_;
@@ -86,8 +94,9 @@ class ServerImpl : public Server {
 }  // namespace
 
 std::vector<std::string> ServiceNames() {
-  return {v1::AgentService::service_full_name(), v1::JobService::service_full_name(),
-          v1::NodeService::service_full_name(), v1::RuntimeService::service_full_name(),
+  return {v1::AgentService::service_full_name(),      v1::AuditService::service_full_name(),
+          v1::CredentialService::service_full_name(), v1::JobService::service_full_name(),
+          v1::NodeService::service_full_name(),       v1::RuntimeService::service_full_name(),
           v1::VariableService::service_full_name()};
 }
 

@@ -14,6 +14,8 @@
 #include "common/ids.h"
 #include "common/log.h"
 #include "common/pki/pki.h"
+#include "controller/actions/action_sender.h"
+#include "controller/actions/tool_actions.h"
 #include "controller/api/job_feed.h"
 #include "controller/api/presenter.h"
 #include "controller/api/server.h"
@@ -23,6 +25,7 @@
 #include "controller/core/lifecycle.h"
 #include "controller/logs/log_store.h"
 #include "controller/outbound/transfer_loop.h"
+#include "controller/process/secrets_keys.h"
 #include "controller/store/commit_queue.h"
 #include "controller/store/sqlite/sqlite_store.h"
 
@@ -69,6 +72,7 @@ class ControllerImpl : public Controller {
          {OpenStores(options.data), OpenAuth(options), StartCore(options.core)}) {
       if (!status.ok()) return status;
     }
+    StartActions(options.actions);
     ServerOptions server;
     server.listen = options.listen;
     server.dev = options.dev;
@@ -83,7 +87,9 @@ class ControllerImpl : public Controller {
   int port() const override { return server_->port(); }
 
   void Stop(absl::Duration grace) override {
-    // From the outside in: no new calls, then the core, then what the core writes to.
+    // From the outside in: no new calls, then the core, then what the core writes to. Actions
+    // first, since the server waits for their calls, and they may take longer than its grace.
+    if (actions_ != nullptr) actions_->Stop(grace);
     if (server_ != nullptr) server_->Shutdown(grace);
     if (executor_ != nullptr) executor_->Stop();
     if (outbound_ != nullptr) outbound_->Stop();
@@ -115,6 +121,9 @@ class ControllerImpl : public Controller {
     if (!logs.ok()) return logs.status();
     logs_ = *std::move(logs);
     commits_ = std::make_unique<CommitQueue>(store_.get());
+    absl::StatusOr<std::unique_ptr<Sealer>> sealer = OpenSealer(data, store_.get());
+    if (!sealer.ok()) return sealer.status();
+    sealer_ = *std::move(sealer);
     return absl::OkStatus();
   }
 
@@ -168,6 +177,13 @@ class ControllerImpl : public Controller {
     return absl::OkStatus();
   }
 
+  void StartActions(const ToolActionOptions& options) {
+    audit_ = options.audit;
+    sender_ = std::make_unique<LoopSender>(outbound_.get());
+    actions_ = std::make_unique<ToolActions>(
+        options, ToolActions::Parts{&clock_, store_.get(), Commit(), sealer_.get(), sender_.get()});
+  }
+
   CommitFunction Commit() {
     return [this](std::vector<Change> changes, CommitQueue::Done done) {
       commits_->Submit(std::move(changes), std::move(done));
@@ -187,6 +203,9 @@ class ControllerImpl : public Controller {
     services.live = &live_;
     services.feed = &feed_;
     services.hub = hub_.get();
+    services.sealer = sealer_.get();
+    services.actions = actions_.get();
+    services.audit = audit_;
     services.executor = executor_.get();
     return services;
   }
@@ -195,8 +214,12 @@ class ControllerImpl : public Controller {
   RealClock clock_;
   RandomIdSource ids_;
   std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<Sealer> sealer_;
   std::unique_ptr<LogStore> logs_;
   std::unique_ptr<TransferLoop> outbound_;
+  AuditLimits audit_;
+  std::unique_ptr<LoopSender> sender_;
+  std::unique_ptr<ToolActions> actions_;
   LiveExecutions live_;
   JobFeed feed_;
   std::unique_ptr<ExecutionTokens> tokens_;

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "controller/actions/tool_actions.h"
 #include "controller/core/core.h"
 #include "controller/outbound/transfer_loop.h"
 #include "controller/process/data_dir.h"
@@ -21,6 +22,7 @@ struct ControllerOptions {
   CoreOptions core;
   // Calls to the outside: which addresses may be reached, and how many at once.
   TransferLoopOptions outbound;
+  ToolActionOptions actions;
 };
 
 // A whole controller in one process, from store to server. Threads: the core's, the store's writer,

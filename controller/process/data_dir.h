@@ -18,6 +18,8 @@ struct DataDir {
   std::string token_key() const { return path + "/token-signing.key"; }
   // The API token that init made; only for who administers the cluster from this host.
   std::string admin_token() const { return path + "/admin.token"; }
+  // Seals the secrets in the database.
+  std::string secrets_key() const { return path + "/secrets.key"; }
   std::string database() const { return path + "/cronium.db"; }
   std::string logs() const { return path + "/logs"; }
 };

@@ -12,6 +12,7 @@
 #include "common/token/token.h"
 #include "controller/auth/secrets.h"
 #include "controller/process/certificates.h"
+#include "controller/secrets/key_file.h"
 #include "controller/store/sqlite/sqlite_store.h"
 
 namespace cronium::controller {
@@ -35,6 +36,12 @@ absl::Status WriteSecret(const std::string& path, absl::string_view content) {
   return WriteFileAtomic(path, content, 0600, /*sync=*/true);
 }
 
+// What an earlier run that broke off left is taken: secrets may be sealed with it already.
+absl::Status EnsureSecretsKey(const DataDir& data) {
+  absl::Status made = MakeSealingKeyFile(data.secrets_key());
+  return absl::IsAlreadyExists(made) ? absl::OkStatus() : made;
+}
+
 }  // namespace
 
 absl::Status Init(const DataDir& data, const InitOptions& options, absl::Time now) {
@@ -56,10 +63,10 @@ absl::Status Init(const DataDir& data, const InitOptions& options, absl::Time no
   if (!token_key.ok()) return token_key.status();
   const std::string admin_token = NewApiToken();
   // The CA's certificate comes last: it is what says that the folder is set up.
-  for (absl::Status status :
-       {WriteSecret(data.token_key(), *token_key), StoreAdminToken(data, admin_token, now),
-        WriteSecret(data.admin_token(), absl::StrCat(admin_token, "\n")),
-        WriteSecret(data.ca_key(), ca->key_pem)}) {
+  for (absl::Status status : {WriteSecret(data.token_key(), *token_key), EnsureSecretsKey(data),
+                              StoreAdminToken(data, admin_token, now),
+                              WriteSecret(data.admin_token(), absl::StrCat(admin_token, "\n")),
+                              WriteSecret(data.ca_key(), ca->key_pem)}) {
     if (!status.ok()) return status;
   }
   if (absl::Status status = IssueControllerCertificate(data, *ca, options.hosts, now);
