@@ -15,6 +15,7 @@
 #include "runtime-gateway/api/json_field.h"
 #include "runtime-gateway/api/replies.h"
 #include "runtime-gateway/api/status_response.h"
+#include "runtime-gateway/api/tool_action_operation.h"
 #include "runtime-gateway/http/error_response.h"
 #include "runtime-gateway/http/target.h"
 
@@ -265,6 +266,8 @@ Outcome MakeOperation(ControllerClient* client, const Route& route, const Reques
       return ReadOperation<v1::ScanVariablesRequest, v1::ScanVariablesResponse>(
           client, &Async::ScanVariables, token, *std::move(request), VariablesReply);
     }
+    case Endpoint::kToolAction:
+      return MakeToolActionOperation(client, token, head.idempotency_key);
     case Endpoint::kVariable:
       return VariableOperation(client, route, head, token);
     default:

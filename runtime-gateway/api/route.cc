@@ -20,6 +20,7 @@ constexpr Entry kGlobal[] = {
     {Endpoint::kHealth, "health", "/health", "GET, HEAD"},
     {Endpoint::kReady, "ready", "/ready", "GET, HEAD"},
     {Endpoint::kMetrics, "metrics", "/metrics", "GET, HEAD"},
+    {Endpoint::kToolAction, "tool_action", "/tool-actions/execute", "POST"},
 };
 
 constexpr Entry kOfExecution[] = {
@@ -75,6 +76,11 @@ absl::string_view EndpointName(Endpoint endpoint) {
 absl::string_view AllowedMethods(Endpoint endpoint) {
   const Entry* entry = Find(endpoint);
   return entry == nullptr ? "" : entry->methods;
+}
+
+bool NeedsToken(Endpoint endpoint) {
+  return endpoint != Endpoint::kHealth && endpoint != Endpoint::kReady &&
+         endpoint != Endpoint::kMetrics;
 }
 
 bool IsAllowed(Endpoint endpoint, absl::string_view method) {

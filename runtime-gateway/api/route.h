@@ -11,6 +11,7 @@ enum class Endpoint {
   kHealth,
   kReady,
   kMetrics,
+  kToolAction,
   kInput,
   kOutput,
   kContext,
@@ -37,6 +38,9 @@ absl::string_view EndpointName(Endpoint endpoint);
 
 // As the header Allow lists them: "GET, HEAD, POST". Empty for kNone.
 absl::string_view AllowedMethods(Endpoint endpoint);
+
+// Whether it is an execution's, which the token alone names where the path does not.
+bool NeedsToken(Endpoint endpoint);
 
 bool IsAllowed(Endpoint endpoint, absl::string_view method);
 

@@ -57,7 +57,7 @@ void RuntimeApi::Admit(RequestHead head, std::function<void(Admission)> done) {
     done_one(NotFound());
   } else if (!IsAllowed(route.endpoint, head.method)) {
     done_one(WrongMethod(route.endpoint, head.method));
-  } else if (route.execution_id.empty()) {
+  } else if (!NeedsToken(route.endpoint)) {
     AdmitGlobal(route.endpoint, done_one);
   } else {
     AdmitOfExecution(std::move(head), std::move(done_one));
@@ -102,7 +102,10 @@ void RuntimeApi::AdmitOfExecution(RequestHead head, AdmitOne done) {
       return;
     }
     const Route route = FindRoute(shared_head->method, shared_head->path);
-    const absl::StatusOr<std::string> id = PercentDecode(route.execution_id);
+    // A path without an execution's id means the token's.
+    const absl::StatusOr<std::string> id = route.endpoint == Endpoint::kToolAction
+                                               ? claims->execution_id
+                                               : PercentDecode(route.execution_id);
     if (!id.ok() || *id != claims->execution_id) {
       done(ErrorResponse(403, "EXECUTION_ID_MISMATCH", "execution ID mismatch"));
       return;

@@ -126,6 +126,7 @@ void Exchange::StartAdmission(const char* method) {
   head.query = std::string(target.query);
   head.authorization = std::string(Header(MHD_HTTP_HEADER_AUTHORIZATION));
   head.if_match = std::string(Header(MHD_HTTP_HEADER_IF_MATCH));
+  head.idempotency_key = std::string(Header("Idempotency-Key"));
   head.transport = transport_;
   context_->handler->Admit(std::move(head), [self = shared_from_this()](Admission admission) {
     self->Deliver(&Delivered::admission, std::move(admission));

@@ -21,6 +21,7 @@ struct RequestHead {
   // Values of the headers that matter here; empty where there is none.
   std::string authorization;
   std::string if_match;
+  std::string idempotency_key;
   Transport transport = Transport::kUnixSocket;
 };
 

@@ -82,6 +82,16 @@ void FakeRuntimeService::SetVariable(const std::string& key, const std::string& 
   variables_[key] = {json, ++revision_};
 }
 
+void FakeRuntimeService::SetActionAnswer(const v1::ExecuteToolActionResponse& answer) {
+  MutexLock lock(&mutex_);
+  action_answer_ = answer;
+}
+
+v1::ExecuteToolActionRequest FakeRuntimeService::last_action() const {
+  MutexLock lock(&mutex_);
+  return last_action_;
+}
+
 void FakeRuntimeService::FailNext(int count, const absl::Status& status, bool after_effect) {
   MutexLock lock(&mutex_);
   failures_left_ = count;
@@ -199,6 +209,17 @@ grpc::ServerUnaryReactor* FakeRuntimeService::SetOutput(Context* context,
     output_ = request->output_json();
     return absl::OkStatus();
   });
+}
+
+grpc::ServerUnaryReactor* FakeRuntimeService::ExecuteToolAction(
+    Context* context, const v1::ExecuteToolActionRequest* request,
+    v1::ExecuteToolActionResponse* response) {
+  const auto work = [this, request, response](const TokenClaims&) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    last_action_ = *request;
+    *response = action_answer_;
+    return absl::OkStatus();
+  };
+  return Answer(context, work);
 }
 
 grpc::ServerUnaryReactor* FakeRuntimeService::GetContext(Context* context,

@@ -46,6 +46,10 @@ class FakeRuntimeService final : public v1::RuntimeService::CallbackService {
   // Returns when that many calls wait.
   void AwaitHeld(int count);
 
+  // What the next tool actions are answered.
+  void SetActionAnswer(const v1::ExecuteToolActionResponse& answer);
+  v1::ExecuteToolActionRequest last_action() const;
+
   int key_fetches() const;
   int calls() const;
   // The node that the last call's certificate named, or else what it brought as cronium-dev-node.
@@ -80,6 +84,9 @@ class FakeRuntimeService final : public v1::RuntimeService::CallbackService {
   Reactor* RemoveVariable(Context* context, const v1::RemoveVariableRequest* request,
                           v1::RemoveVariableResponse*) override;
 
+  Reactor* ExecuteToolAction(Context* context, const v1::ExecuteToolActionRequest* request,
+                             v1::ExecuteToolActionResponse* response) override;
+
   // Checks who calls, then runs work under the lock and finishes the call with what it returns; or
   // keeps it, see Hold.
   Reactor* Answer(Context* context, std::function<absl::Status(const TokenClaims&)> work);
@@ -96,6 +103,8 @@ class FakeRuntimeService final : public v1::RuntimeService::CallbackService {
   std::unique_ptr<TokenVerifier> verifier_ ABSL_GUARDED_BY(mutex_);
   std::string input_ ABSL_GUARDED_BY(mutex_) = "null";
   std::string output_ ABSL_GUARDED_BY(mutex_);
+  v1::ExecuteToolActionRequest last_action_ ABSL_GUARDED_BY(mutex_);
+  v1::ExecuteToolActionResponse action_answer_ ABSL_GUARDED_BY(mutex_);
   std::optional<bool> condition_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Entry> variables_ ABSL_GUARDED_BY(mutex_);
   int64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;
