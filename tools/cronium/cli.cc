@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "tools/cronium/credentials_commands.h"
 #include "tools/cronium/errors.h"
 #include "tools/cronium/exit_code.h"
 #include "tools/cronium/jobs_commands.h"
@@ -158,6 +159,8 @@ int RunCli(const std::vector<std::string>& args, const Process& process) {
   AddJobsCommands(&app, &chosen);
   AddNodesCommands(&app, &chosen);
   const CLI::App* set = AddVariablesCommands(&app, &chosen);
+  AddCredentialsCommands(&app, &chosen);
+  AddAuditCommands(&app, &chosen);
   app.add_subcommand("version", "The version of this client")->callback([&] {
     chosen = PrintVersion;
   });

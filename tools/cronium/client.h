@@ -5,6 +5,8 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "cronium/v1/audit_service.pb.h"
+#include "cronium/v1/credential_service.pb.h"
 #include "cronium/v1/job_service.pb.h"
 #include "cronium/v1/node_service.pb.h"
 #include "cronium/v1/variable_service.pb.h"
@@ -38,6 +40,18 @@ class Client {
       const v1::SetVariableRequest& request) = 0;
   virtual absl::StatusOr<v1::DeleteVariableResponse> DeleteVariable(
       const v1::DeleteVariableRequest& request) = 0;
+  virtual absl::StatusOr<v1::CreateCredentialResponse> CreateCredential(
+      const v1::CreateCredentialRequest& request) = 0;
+  virtual absl::StatusOr<v1::GetCredentialResponse> GetCredential(
+      const v1::GetCredentialRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListCredentialsResponse> ListCredentials(
+      const v1::ListCredentialsRequest& request) = 0;
+  virtual absl::StatusOr<v1::UpdateCredentialResponse> UpdateCredential(
+      const v1::UpdateCredentialRequest& request) = 0;
+  virtual absl::StatusOr<v1::DeleteCredentialResponse> DeleteCredential(
+      const v1::DeleteCredentialRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListAuditRecordsResponse> ListAuditRecords(
+      const v1::ListAuditRecordsRequest& request) = 0;
 
   // Calls on_message for each message, in the calling thread, until the stream's end. An error of
   // on_message ends the stream and is returned. cancellation (may be null) ends it with CANCELLED.

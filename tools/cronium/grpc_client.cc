@@ -13,6 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/rpc/credentials.h"
 #include "common/rpc/status.h"
+#include "cronium/v1/audit_service.grpc.pb.h"
+#include "cronium/v1/credential_service.grpc.pb.h"
 #include "cronium/v1/job_service.grpc.pb.h"
 #include "cronium/v1/node_service.grpc.pb.h"
 #include "cronium/v1/variable_service.grpc.pb.h"
@@ -57,6 +59,8 @@ class GrpcClient : public Client {
              Cancellation* cancel_all)
       : options_(std::move(options)),
         cancel_all_(cancel_all),
+        audit_(v1::AuditService::NewStub(channel)),
+        credentials_(v1::CredentialService::NewStub(channel)),
         jobs_(v1::JobService::NewStub(channel)),
         nodes_(v1::NodeService::NewStub(channel)),
         variables_(v1::VariableService::NewStub(channel)) {}
@@ -103,6 +107,36 @@ class GrpcClient : public Client {
       const v1::DeleteVariableRequest& request) override {
     return Call<v1::DeleteVariableResponse>(variables_.get(),
                                             &v1::VariableService::Stub::DeleteVariable, request);
+  }
+  absl::StatusOr<v1::CreateCredentialResponse> CreateCredential(
+      const v1::CreateCredentialRequest& request) override {
+    return Call<v1::CreateCredentialResponse>(
+        credentials_.get(), &v1::CredentialService::Stub::CreateCredential, request);
+  }
+  absl::StatusOr<v1::GetCredentialResponse> GetCredential(
+      const v1::GetCredentialRequest& request) override {
+    return Call<v1::GetCredentialResponse>(credentials_.get(),
+                                           &v1::CredentialService::Stub::GetCredential, request);
+  }
+  absl::StatusOr<v1::ListCredentialsResponse> ListCredentials(
+      const v1::ListCredentialsRequest& request) override {
+    return Call<v1::ListCredentialsResponse>(
+        credentials_.get(), &v1::CredentialService::Stub::ListCredentials, request);
+  }
+  absl::StatusOr<v1::UpdateCredentialResponse> UpdateCredential(
+      const v1::UpdateCredentialRequest& request) override {
+    return Call<v1::UpdateCredentialResponse>(
+        credentials_.get(), &v1::CredentialService::Stub::UpdateCredential, request);
+  }
+  absl::StatusOr<v1::DeleteCredentialResponse> DeleteCredential(
+      const v1::DeleteCredentialRequest& request) override {
+    return Call<v1::DeleteCredentialResponse>(
+        credentials_.get(), &v1::CredentialService::Stub::DeleteCredential, request);
+  }
+  absl::StatusOr<v1::ListAuditRecordsResponse> ListAuditRecords(
+      const v1::ListAuditRecordsRequest& request) override {
+    return Call<v1::ListAuditRecordsResponse>(audit_.get(),
+                                              &v1::AuditService::Stub::ListAuditRecords, request);
   }
 
   absl::Status FollowLogs(
@@ -162,6 +196,8 @@ class GrpcClient : public Client {
 
   const ConnectionOptions options_;
   Cancellation* const cancel_all_;
+  const std::unique_ptr<v1::AuditService::Stub> audit_;
+  const std::unique_ptr<v1::CredentialService::Stub> credentials_;
   const std::unique_ptr<v1::JobService::Stub> jobs_;
   const std::unique_ptr<v1::NodeService::Stub> nodes_;
   const std::unique_ptr<v1::VariableService::Stub> variables_;

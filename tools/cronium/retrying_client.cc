@@ -58,6 +58,32 @@ class RetryingClient : public Client {
       const v1::DeleteVariableRequest& request) override {
     return inner_->DeleteVariable(request);
   }
+  absl::StatusOr<v1::CreateCredentialResponse> CreateCredential(
+      const v1::CreateCredentialRequest& request) override {
+    return inner_->CreateCredential(request);
+  }
+  absl::StatusOr<v1::GetCredentialResponse> GetCredential(
+      const v1::GetCredentialRequest& request) override {
+    return Repeat([&] { return inner_->GetCredential(request); });
+  }
+  absl::StatusOr<v1::ListCredentialsResponse> ListCredentials(
+      const v1::ListCredentialsRequest& request) override {
+    return Repeat([&] { return inner_->ListCredentials(request); });
+  }
+  absl::StatusOr<v1::UpdateCredentialResponse> UpdateCredential(
+      const v1::UpdateCredentialRequest& request) override {
+    // As with SetVariable.
+    if (!request.etag().empty()) return inner_->UpdateCredential(request);
+    return Repeat([&] { return inner_->UpdateCredential(request); });
+  }
+  absl::StatusOr<v1::DeleteCredentialResponse> DeleteCredential(
+      const v1::DeleteCredentialRequest& request) override {
+    return inner_->DeleteCredential(request);
+  }
+  absl::StatusOr<v1::ListAuditRecordsResponse> ListAuditRecords(
+      const v1::ListAuditRecordsRequest& request) override {
+    return Repeat([&] { return inner_->ListAuditRecords(request); });
+  }
   absl::Status FollowLogs(
       const v1::FollowLogsRequest& request, Cancellation* cancellation,
       absl::FunctionRef<absl::Status(const v1::FollowLogsResponse&)> on_message) override {

@@ -5,9 +5,11 @@
 #include <map>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "tools/cronium/exit_code.h"
@@ -239,6 +241,54 @@ std::string VariablesTable(const v1::ListVariablesResponse& variables, absl::Tim
     }
     table.AddRow({variable.key(), Age(variable.update_time(), variable.has_update_time(), now),
                   variable.updater(), value});
+  }
+  return table.Render();
+}
+
+std::string KindWord(v1::CredentialKind kind) {
+  return absl::AsciiStrToLower(
+      absl::StripPrefix(v1::CredentialKind_Name(kind), "CREDENTIAL_KIND_"));
+}
+
+std::string CredentialsTable(const v1::ListCredentialsResponse& credentials, absl::Time now) {
+  Table table({"NAME", "KIND", "TARGET", "CHANGED", "LAST USE", "NAMESPACES"});
+  for (const v1::Credential& credential : credentials.credentials()) {
+    table.AddRow({credential.name(), KindWord(credential.kind()), credential.target(),
+                  Age(credential.update_time(), credential.has_update_time(), now),
+                  Age(credential.last_use_time(), credential.has_last_use_time(), now),
+                  absl::StrJoin(credential.namespaces(), " ")});
+  }
+  return table.Render();
+}
+
+std::string CredentialDetails(const v1::Credential& credential, absl::Time now) {
+  Details details;
+  details.Add("Name", credential.name());
+  details.Add("Kind", KindWord(credential.kind()));
+  details.Add("Target", credential.target());
+  details.Add("Namespaces", credential.namespaces().empty()
+                                ? "none"
+                                : absl::StrJoin(credential.namespaces(), " "));
+  details.Add("Created", Moment(credential.create_time(), credential.has_create_time(), now));
+  details.Add("Changed", Moment(credential.update_time(), credential.has_update_time(), now));
+  details.Add("Changed by", credential.updater());
+  details.Add("Last use", Moment(credential.last_use_time(), credential.has_last_use_time(), now));
+  details.Add("Etag", credential.etag());
+  return details.Render();
+}
+
+std::string AuditTable(const v1::ListAuditRecordsResponse& records) {
+  Table table({"TIME", "OPERATION", "BY", "CREDENTIAL", "TARGET", "OUTCOME", "STATUS", "TOOK"});
+  for (const v1::AuditRecord& record : records.records()) {
+    const bool action = !record.tool().empty();
+    std::string outcome = absl::AsciiStrToLower(
+        absl::StripPrefix(v1::AuditOutcome_Name(record.outcome()), "AUDIT_OUTCOME_"));
+    if (!record.reason().empty()) absl::StrAppend(&outcome, " ", record.reason());
+    table.AddRow({DateTime(record.time()),
+                  action ? absl::StrCat(record.tool(), " ", record.action()) : record.operation(),
+                  record.actor(), record.credential(), record.target(), outcome,
+                  record.status() == 0 ? "" : absl::StrCat(record.status()),
+                  action ? Span(absl::Milliseconds(record.duration_ms())) : ""});
   }
   return table.Render();
 }

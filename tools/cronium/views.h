@@ -6,6 +6,8 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "cronium/v1/audit_service.pb.h"
+#include "cronium/v1/credential_service.pb.h"
 #include "cronium/v1/job.pb.h"
 #include "cronium/v1/job_service.pb.h"
 #include "cronium/v1/node_service.pb.h"
@@ -26,6 +28,12 @@ std::string NodesTable(const v1::ListNodesResponse& nodes, absl::Time now);
 std::string NodeDetails(const v1::Node& node, absl::Time now);
 
 std::string VariablesTable(const v1::ListVariablesResponse& variables, absl::Time now);
+
+std::string CredentialsTable(const v1::ListCredentialsResponse& credentials, absl::Time now);
+std::string CredentialDetails(const v1::Credential& credential, absl::Time now);
+std::string AuditTable(const v1::ListAuditRecordsResponse& records);
+// `smtp`.
+std::string KindWord(v1::CredentialKind kind);
 
 // A value as shells want it: a JSON string without its quotes and escapes, all else as the JSON
 // text.

@@ -60,6 +60,30 @@ class ScriptedClient : public Client {
       const v1::DeleteVariableRequest&) override {
     return Next<v1::DeleteVariableResponse>();
   }
+  absl::StatusOr<v1::CreateCredentialResponse> CreateCredential(
+      const v1::CreateCredentialRequest&) override {
+    return Next<v1::CreateCredentialResponse>();
+  }
+  absl::StatusOr<v1::GetCredentialResponse> GetCredential(
+      const v1::GetCredentialRequest&) override {
+    return Next<v1::GetCredentialResponse>();
+  }
+  absl::StatusOr<v1::ListCredentialsResponse> ListCredentials(
+      const v1::ListCredentialsRequest&) override {
+    return Next<v1::ListCredentialsResponse>();
+  }
+  absl::StatusOr<v1::UpdateCredentialResponse> UpdateCredential(
+      const v1::UpdateCredentialRequest&) override {
+    return Next<v1::UpdateCredentialResponse>();
+  }
+  absl::StatusOr<v1::DeleteCredentialResponse> DeleteCredential(
+      const v1::DeleteCredentialRequest&) override {
+    return Next<v1::DeleteCredentialResponse>();
+  }
+  absl::StatusOr<v1::ListAuditRecordsResponse> ListAuditRecords(
+      const v1::ListAuditRecordsRequest&) override {
+    return Next<v1::ListAuditRecordsResponse>();
+  }
   absl::Status FollowLogs(
       const v1::FollowLogsRequest& request, Cancellation*,
       absl::FunctionRef<absl::Status(const v1::FollowLogsResponse&)> on_message) override {
