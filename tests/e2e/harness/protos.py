@@ -29,6 +29,8 @@ _generate()
 
 # pylint: disable=wrong-import-position,unused-import
 from cronium.v1 import agent_service_pb2, agent_service_pb2_grpc  # noqa: E402
+from cronium.v1 import audit_pb2, audit_service_pb2, audit_service_pb2_grpc  # noqa: E402
+from cronium.v1 import credential_pb2, credential_service_pb2, credential_service_pb2_grpc  # noqa: E402
 from cronium.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc  # noqa: E402
 from cronium.v1 import log_pb2, node_pb2, node_service_pb2, node_service_pb2_grpc  # noqa: E402
 from cronium.v1 import runtime_service_pb2, runtime_service_pb2_grpc  # noqa: E402
