@@ -22,7 +22,9 @@ _SKIPPED = 77
 class Target:
     """A cluster as its client sees it, and, where its controller's database is at hand, that file."""
 
-    def __init__(self, program, env, database=None):
+    def __init__(self, program, env, database=None, is_ours=False):
+        # Whether it ends with the script, so that nothing needs to be tidied up.
+        self.is_ours = is_ours
         self._program = program
         self._env = env
         self._database = database
@@ -108,7 +110,7 @@ def target():
         old.unlink()
     cluster = Cluster(logs)
     try:
-        yield Target(settings.program("cronium"), cluster.cli.env, cluster.database)
+        yield Target(settings.program("cronium"), cluster.cli.env, cluster.database, is_ours=True)
     finally:
         cluster.close()
 

@@ -26,6 +26,7 @@ def _routes(api):
     yield "/ready", ["GET"]
     for rest, methods in _ROUTES:
         yield api.path(rest), methods
+    yield "/tool-actions/execute", ["POST"]
 
 
 @check(_GROUP, "health answers without a token, with the time")

@@ -17,6 +17,7 @@ def _calls(api):
     yield "POST", api.path("condition"), {"condition": True}
     yield "PUT", api.path("variables/a"), {"value": 1}
     yield "DELETE", api.path("variables/a"), None
+    yield "POST", "/tool-actions/execute", {"tool": "webhook", "action": "request", "params": {}}
 
 
 def _refuses(api, token):
