@@ -21,3 +21,11 @@ endif()
 if(CRONIUM_BUILD_BENCHMARKS)
   find_package(benchmark CONFIG REQUIRED)
 endif()
+
+if(CRONIUM_SANITIZE MATCHES thread)
+  # Goes with gRPC into every program, which finds it by this name.
+  add_library(tsan_sync STATIC ${CMAKE_SOURCE_DIR}/tools/sanitizers/tsan_sync.cc)
+  target_compile_options(tsan_sync PRIVATE ${CRONIUM_SANITIZE_OPTIONS})
+  target_link_options(tsan_sync INTERFACE LINKER:--undefined=cronium_tsan_sync)
+  target_link_libraries(gRPC::grpc++ INTERFACE tsan_sync)
+endif()

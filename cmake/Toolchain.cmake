@@ -32,4 +32,7 @@ endif()
 if(CRONIUM_SANITIZE MATCHES thread)
   # With this macro Protobuf's headers give messages with a map another layout than the packaged library has.
   list(APPEND CRONIUM_SANITIZE_OPTIONS -U__SANITIZE_THREAD__)
+  # Without it the packaged libraries take inline functions from our programs, instrumented ones, of which their own
+  # synchronisation is not to be seen.
+  list(APPEND CRONIUM_SANITIZE_OPTIONS -fvisibility-inlines-hidden)
 endif()
