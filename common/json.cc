@@ -33,6 +33,10 @@ class DepthCheck : public nlohmann::json_sax<nlohmann::json> {
       return false;
     }
     message = absl::StrCat("not valid JSON at byte ", position);
+    // The parser's own words are the only place where this is told from other mistakes.
+    if (absl::StrContains(error.what(), "surrogate")) {
+      absl::StrAppend(&message, ": half of a surrogate pair, which no text in UTF-8 can hold");
+    }
     return false;
   }
 

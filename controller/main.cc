@@ -116,6 +116,7 @@ struct ServeFlags {
   int max_tool_actions = 64;
   int64_t audit_max_records = 1'000'000;
   int audit_max_age_days = 90;
+  std::string runtime_calls_per_minute;
   std::string log_level = "info";
 };
 
@@ -139,6 +140,9 @@ std::string CheckServeFlags(const ServeFlags& flags) {
     if (const auto pem = ReadFile(flags.outbound_ca_file); !pem.ok()) {
       return absl::StrCat("--outbound-ca-file: ", pem.status().message());
     }
+  }
+  if (const auto limits = RateLimits::Parse(flags.runtime_calls_per_minute); !limits.ok()) {
+    return absl::StrCat("--runtime-calls-per-minute: ", limits.status().message());
   }
   return std::string(SetLogLevel(flags.log_level).message());
 }
@@ -210,6 +214,10 @@ int RunServe(int argc, char** argv) {
       ->capture_default_str();
   AddOutboundFlags(&app, &flags);
   AddActionFlags(&app, &flags);
+  app.add_option("--runtime-calls-per-minute", flags.runtime_calls_per_minute,
+                 "NAMESPACE=N,...: calls of the runtime API that each execution may make a minute; "
+                 "N alone is for all other namespaces, 0 for no limit. By default each host's "
+                 "gateway decides (1000)");
   app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
       ->capture_default_str();
   ApplyConfigRules(&app, "controller");
@@ -225,6 +233,7 @@ int RunServe(int argc, char** argv) {
   options.dev = flags.dev;
   options.core.heartbeat_period = absl::Milliseconds(flags.heartbeat_ms);
   options.core.max_live_jobs = flags.max_live_jobs;
+  options.rate_limits = *RateLimits::Parse(flags.runtime_calls_per_minute);
   options.outbound = OutboundOptions(flags);
   options.actions = ActionOptions(flags);
   options.core.skip_log_barrier = FaultOn("controller.skip_log_barrier");

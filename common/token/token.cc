@@ -10,11 +10,13 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/error.h"
 #include "common/openssl/openssl.h"
+#include "google/rpc/error_details.pb.h"
 
 namespace cronium {
 namespace {
@@ -100,9 +102,11 @@ bool VerifyRaw(EVP_PKEY* key, absl::string_view text, absl::string_view raw) {
   return good;
 }
 
-absl::Status Invalid(absl::string_view what) {
+constexpr absl::string_view kCheck = "check";
+
+absl::Status Invalid(absl::string_view check, absl::string_view what) {
   return MakeError(absl::StatusCode::kUnauthenticated, "TOKEN_INVALID",
-                   absl::StrCat("the execution token ", what));
+                   absl::StrCat("the execution token ", what), {{kCheck, check}});
 }
 
 struct Parts {
@@ -139,32 +143,47 @@ bool Seconds(const Json& payload, const char* name, absl::Time* out) {
 }
 
 absl::StatusOr<TokenClaims> CheckClaims(const Json& payload, absl::Time now) {
-  if (!payload.is_object()) return Invalid("holds no claims");
-  if (Text(payload, "iss") != kTokenIssuer) return Invalid("was not issued by this system (iss)");
-  if (Text(payload, "aud") != kTokenAudience) return Invalid("is not meant for this API (aud)");
+  if (!payload.is_object()) return Invalid("claims", "holds no claims");
+  if (Text(payload, "iss") != kTokenIssuer)
+    return Invalid("issuer", "was not issued by this system (iss)");
+  if (Text(payload, "aud") != kTokenAudience)
+    return Invalid("audience", "is not meant for this API (aud)");
   TokenClaims claims;
   claims.scope = Text(payload, "scope");
-  if (claims.scope != kScope) return Invalid("has another scope (scope)");
+  if (claims.scope != kScope) return Invalid("scope", "has another scope (scope)");
   claims.execution_id = Text(payload, "executionId");
   claims.job_id = Text(payload, "jobId");
   claims.event_id = Text(payload, "eventId");
   claims.user_id = Text(payload, "userId");
   claims.token_id = Text(payload, "jti");
-  if (claims.execution_id.empty()) return Invalid("names no execution (executionId)");
-  if (Text(payload, "sub") != claims.execution_id) return Invalid("has another subject (sub)");
+  if (claims.execution_id.empty()) return Invalid("claims", "names no execution (executionId)");
+  if (Text(payload, "sub") != claims.execution_id)
+    return Invalid("subject", "has another subject (sub)");
   if (!Seconds(payload, "iat", &claims.issued_at) || !Seconds(payload, "nbf", &claims.not_before) ||
       !Seconds(payload, "exp", &claims.expires_at)) {
-    return Invalid("lacks its times (iat, nbf, exp)");
+    return Invalid("claims", "lacks its times (iat, nbf, exp)");
   }
-  if (now < claims.not_before) return Invalid("is not valid yet (nbf)");
+  const auto limit = payload.find("callsPerMinute");
+  if (limit != payload.end() && limit->is_number_unsigned()) {
+    claims.calls_per_minute = limit->get<int64_t>();
+  }
+  if (now < claims.not_before) return Invalid("not_yet", "is not valid yet (nbf)");
   if (now >= claims.expires_at) {
     return MakeError(absl::StatusCode::kUnauthenticated, "TOKEN_EXPIRED",
-                     "the execution token has expired");
+                     "the execution token has expired", {{kCheck, "expired"}});
   }
   return claims;
 }
 
 }  // namespace
+
+std::string FailedTokenCheck(const absl::Status& status) {
+  google::rpc::ErrorInfo info;
+  const auto payload = status.GetPayload("type.googleapis.com/google.rpc.ErrorInfo");
+  if (!payload.has_value() || !info.ParseFromString(std::string(*payload))) return "";
+  const auto check = info.metadata().find(std::string(kCheck));
+  return check == info.metadata().end() ? "" : check->second;
+}
 
 struct TokenSigner::Impl {
   UniqueKey key;
@@ -199,18 +218,19 @@ absl::StatusOr<std::string> TokenSigner::GenerateKeyPem() {
 }
 
 absl::StatusOr<std::string> TokenSigner::Sign(const TokenClaims& claims) const {
-  const Json payload = {{"executionId", claims.execution_id},
-                        {"jobId", claims.job_id},
-                        {"eventId", claims.event_id},
-                        {"userId", claims.user_id},
-                        {"scope", claims.scope},
-                        {"iss", std::string(kTokenIssuer)},
-                        {"aud", std::string(kTokenAudience)},
-                        {"sub", claims.execution_id},
-                        {"iat", absl::ToUnixSeconds(claims.issued_at)},
-                        {"nbf", absl::ToUnixSeconds(claims.not_before)},
-                        {"exp", absl::ToUnixSeconds(claims.expires_at)},
-                        {"jti", claims.token_id}};
+  Json payload = {{"executionId", claims.execution_id},
+                  {"jobId", claims.job_id},
+                  {"eventId", claims.event_id},
+                  {"userId", claims.user_id},
+                  {"scope", claims.scope},
+                  {"iss", std::string(kTokenIssuer)},
+                  {"aud", std::string(kTokenAudience)},
+                  {"sub", claims.execution_id},
+                  {"iat", absl::ToUnixSeconds(claims.issued_at)},
+                  {"nbf", absl::ToUnixSeconds(claims.not_before)},
+                  {"exp", absl::ToUnixSeconds(claims.expires_at)},
+                  {"jti", claims.token_id}};
+  if (claims.calls_per_minute.has_value()) payload["callsPerMinute"] = *claims.calls_per_minute;
   std::string token = absl::StrCat(
       impl_->header, ".", Base64Url(payload.dump(-1, ' ', false, Json::error_handler_t::replace)));
   absl::StatusOr<std::string> signature = SignRaw(impl_->key.get(), token);
@@ -274,18 +294,21 @@ bool TokenVerifier::HasKey(absl::string_view key_id) const {
 
 absl::StatusOr<TokenClaims> TokenVerifier::Verify(absl::string_view token, absl::Time now) const {
   if (token.size() > kMaxTokenBytes) {
-    return Invalid(absl::StrCat("is longer than ", kMaxTokenBytes, " bytes"));
+    return Invalid("size", absl::StrCat("is longer than ", kMaxTokenBytes, " bytes"));
   }
   Parts parts;
   std::string payload, signature;
   if (!Split(token, &parts) || !FromBase64Url(parts.payload, &payload) ||
       !FromBase64Url(parts.signature, &signature)) {
-    return Invalid("is not a JWT");
+    return Invalid("format", "is not a JWT");
   }
   const auto key = impl_->keys.find(parts.header);
-  if (key == impl_->keys.end()) return Invalid("is not signed with a known key and ES256");
+  if (key == impl_->keys.end()) {
+    return Invalid(KeyIdIn(token).empty() ? "algorithm" : "key",
+                   "is not signed with a known key and ES256");
+  }
   if (!VerifyRaw(key->second.get(), parts.signed_text, signature)) {
-    return Invalid("has a wrong signature");
+    return Invalid("signature", "has a wrong signature");
   }
   return CheckClaims(Json::parse(payload, nullptr, false), now);
 }

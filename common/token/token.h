@@ -2,7 +2,9 @@
 #ifndef CRONIUM_COMMON_TOKEN_TOKEN_H_
 #define CRONIUM_COMMON_TOKEN_TOKEN_H_
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,8 @@ struct TokenClaims {
   absl::Time expires_at;
   // jti.
   std::string token_id;
+  // Calls of the runtime API a minute, 0 for no limit; without a value the gateway decides.
+  std::optional<int64_t> calls_per_minute;
 };
 
 struct TokenPublicKey {
@@ -37,6 +41,11 @@ struct TokenPublicKey {
   std::string id;
   std::string pem;
 };
+
+// Which check a token failed, of a status that TokenVerifier::Verify made, here or at the other end
+// of a call: one of size, format, algorithm, key, signature, issuer, audience, scope, subject,
+// claims, not_yet, expired. Empty for other statuses.
+std::string FailedTokenCheck(const absl::Status& status);
 
 // Signs tokens. Thread-safe.
 class TokenSigner {

@@ -8,6 +8,7 @@
 #include "common/error.h"
 #include "common/json.h"
 #include "controller/actions/tool_actions.h"
+#include "controller/api/idempotency.h"
 #include "controller/api/variables.h"
 
 namespace cronium::controller {
@@ -24,6 +25,28 @@ absl::Status CheckOutput(const std::string& json) {
     violations.Add("output_json", status.message());
   }
   return violations.ToStatus();
+}
+
+// HandleCall for what changes something: runs handler(caller, once, done), where `once` is the
+// request's idempotency key.
+template <typename Request, typename Handler>
+grpc::ServerUnaryReactor* HandleEffect(const Services& services, absl::string_view method,
+                                       grpc::CallbackServerContext* context, const Request& request,
+                                       Handler handler) {
+  return HandleCall(services, method, context, [&](const Caller& caller, const Done& done) {
+    absl::StatusOr<IdempotencyKey> once = KeyOf(caller, method, request, services.clock->Now());
+    if (!once.ok()) return done(once.status());
+    handler(caller, *std::move(once), done);
+  });
+}
+
+// A variable of the caller's namespace, to be changed by the caller.
+v1::Variable VariableOf(const Caller& caller, const std::string& key) {
+  v1::Variable variable;
+  variable.set_namespace_(caller.name_space);
+  variable.set_key(key);
+  variable.set_updater(caller.name);
+  return variable;
 }
 
 }  // namespace
@@ -56,14 +79,15 @@ grpc::ServerUnaryReactor* RuntimeServiceImpl::GetInput(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* RuntimeServiceImpl::SetOutput(grpc::CallbackServerContext* context,
                                                         const v1::SetOutputRequest* request,
                                                         v1::SetOutputResponse*) {
-  const auto handler = [&](const Caller& caller, const Done& done) {
+  const auto handler = [&](const Caller& caller, IdempotencyKey once, const Done& done) {
     if (absl::Status status = CheckOutput(request->output_json()); !status.ok()) {
       return done(status);
     }
-    services_.core->Post(ScriptOutput{caller.execution->execution.id(), request->output_json()},
-                         [done](absl::StatusOr<v1::Job> answer) { done(answer.status()); });
+    CommitOne(services_, PutOutput{caller.name, request->output_json(), std::move(once)},
+              [done](const ChangeResult& result) { done(result.status()); });
   };
-  return HandleCall(services_, "/cronium.v1.RuntimeService/SetOutput", context, handler);
+  return HandleEffect(services_, "/cronium.v1.RuntimeService/SetOutput", context, *request,
+                      handler);
 }
 
 grpc::ServerUnaryReactor* RuntimeServiceImpl::GetContext(grpc::CallbackServerContext* context,
@@ -104,16 +128,22 @@ grpc::ServerUnaryReactor* RuntimeServiceImpl::GetCondition(grpc::CallbackServerC
 grpc::ServerUnaryReactor* RuntimeServiceImpl::SetCondition(grpc::CallbackServerContext* context,
                                                            const v1::SetConditionRequest* request,
                                                            v1::SetConditionResponse*) {
-  const auto handler = [&](const Caller& caller, const Done& done) {
+  const auto handler = [&](const Caller& caller, IdempotencyKey once, const Done& done) {
     if (!request->has_condition()) {
       Violations violations;
       violations.Add("condition", "is required: true or false");
       return done(violations.ToStatus());
     }
-    services_.core->Post(ScriptCondition{caller.execution->execution.id(), request->condition()},
-                         [done](absl::StatusOr<v1::Job> answer) { done(answer.status()); });
+    const ScriptCondition news{caller.name, request->condition()};
+    CommitOne(services_, PutCondition{caller.name, request->condition(), std::move(once)},
+              [core = services_.core, news, done](const ChangeResult& result) {
+                // Before the answer, so that the core knows of it before the script can end.
+                if (result.ok() && *result == "made") core->PostUrgent(news);
+                done(result.status());
+              });
   };
-  return HandleCall(services_, "/cronium.v1.RuntimeService/SetCondition", context, handler);
+  return HandleEffect(services_, "/cronium.v1.RuntimeService/SetCondition", context, *request,
+                      handler);
 }
 
 grpc::ServerUnaryReactor* RuntimeServiceImpl::ReadVariable(grpc::CallbackServerContext* context,
@@ -148,29 +178,62 @@ grpc::ServerUnaryReactor* RuntimeServiceImpl::ScanVariables(grpc::CallbackServer
 grpc::ServerUnaryReactor* RuntimeServiceImpl::WriteVariable(grpc::CallbackServerContext* context,
                                                             const v1::WriteVariableRequest* request,
                                                             v1::WriteVariableResponse* response) {
-  const auto handler = [&](const Caller& caller, const Done& done) {
-    v1::Variable variable;
-    variable.set_namespace_(caller.name_space);
-    variable.set_key(request->key());
+  const auto handler = [&](const Caller& caller, IdempotencyKey once, const Done& done) {
+    v1::Variable variable = VariableOf(caller, request->key());
     variable.set_value_json(request->value_json());
-    variable.set_updater(caller.name);
     cronium::controller::WriteVariable(services_, std::move(variable), request->etag(),
+                                       std::move(once),
                                        [response, done](absl::StatusOr<std::string> etag) {
                                          if (etag.ok()) response->set_etag(*etag);
                                          done(etag.status());
                                        });
   };
-  return HandleCall(services_, "/cronium.v1.RuntimeService/WriteVariable", context, handler);
+  return HandleEffect(services_, "/cronium.v1.RuntimeService/WriteVariable", context, *request,
+                      handler);
 }
 
 grpc::ServerUnaryReactor* RuntimeServiceImpl::RemoveVariable(
     grpc::CallbackServerContext* context, const v1::RemoveVariableRequest* request,
     v1::RemoveVariableResponse*) {
-  const auto handler = [&](const Caller& caller, const Done& done) {
+  const auto handler = [&](const Caller& caller, IdempotencyKey once, const Done& done) {
     cronium::controller::RemoveVariable(services_, caller.name_space, request->key(),
-                                        request->etag(), done);
+                                        request->etag(), std::move(once), done);
   };
-  return HandleCall(services_, "/cronium.v1.RuntimeService/RemoveVariable", context, handler);
+  return HandleEffect(services_, "/cronium.v1.RuntimeService/RemoveVariable", context, *request,
+                      handler);
+}
+
+grpc::ServerUnaryReactor* RuntimeServiceImpl::IncrementVariable(
+    grpc::CallbackServerContext* context, const v1::IncrementVariableRequest* request,
+    v1::IncrementVariableResponse* response) {
+  const auto handler = [&](const Caller& caller, IdempotencyKey once, const Done& done) {
+    Increment(services_, {VariableOf(caller, request->key()), request->by_json(), std::move(once)},
+              [response, done](absl::StatusOr<v1::Variable> variable) {
+                if (variable.ok()) {
+                  response->set_value_json(variable->value_json());
+                  response->set_etag(variable->etag());
+                }
+                done(variable.status());
+              });
+  };
+  return HandleEffect(services_, "/cronium.v1.RuntimeService/IncrementVariable", context, *request,
+                      handler);
+}
+
+grpc::ServerUnaryReactor* RuntimeServiceImpl::AppendVariable(
+    grpc::CallbackServerContext* context, const v1::AppendVariableRequest* request,
+    v1::AppendVariableResponse* response) {
+  const auto handler = [&](const Caller& caller, IdempotencyKey once, const Done& done) {
+    Append(services_,
+           {VariableOf(caller, request->key()), request->text_json(), request->separator_json(),
+            std::move(once)},
+           [response, done](absl::StatusOr<std::string> etag) {
+             if (etag.ok()) response->set_etag(*etag);
+             done(etag.status());
+           });
+  };
+  return HandleEffect(services_, "/cronium.v1.RuntimeService/AppendVariable", context, *request,
+                      handler);
 }
 
 grpc::ServerUnaryReactor* RuntimeServiceImpl::ExecuteToolAction(

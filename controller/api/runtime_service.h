@@ -45,6 +45,12 @@ class RuntimeServiceImpl : public v1::RuntimeService::CallbackService {
   grpc::ServerUnaryReactor* ExecuteToolAction(grpc::CallbackServerContext* context,
                                               const v1::ExecuteToolActionRequest* request,
                                               v1::ExecuteToolActionResponse* response) override;
+  grpc::ServerUnaryReactor* IncrementVariable(grpc::CallbackServerContext* context,
+                                              const v1::IncrementVariableRequest* request,
+                                              v1::IncrementVariableResponse* response) override;
+  grpc::ServerUnaryReactor* AppendVariable(grpc::CallbackServerContext* context,
+                                           const v1::AppendVariableRequest* request,
+                                           v1::AppendVariableResponse* response) override;
 
  private:
   const Services& services_;

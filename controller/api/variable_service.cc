@@ -53,7 +53,7 @@ grpc::ServerUnaryReactor* VariableServiceImpl::SetVariable(grpc::CallbackServerC
     variable.set_updater(caller.name);
     *response->mutable_variable() = variable;
     response->mutable_variable()->clear_value_json();
-    WriteVariable(services_, std::move(variable), request->etag(),
+    WriteVariable(services_, std::move(variable), request->etag(), {},
                   [response, done](absl::StatusOr<std::string> etag) {
                     if (etag.ok()) response->mutable_variable()->set_etag(*etag);
                     done(etag.status());
@@ -68,7 +68,7 @@ grpc::ServerUnaryReactor* VariableServiceImpl::DeleteVariable(
   const auto handler = [&](const Caller& caller, const Done& done) {
     absl::StatusOr<std::string> name_space = ResolveNamespace(caller, request->namespace_());
     if (!name_space.ok()) return done(name_space.status());
-    RemoveVariable(services_, *name_space, request->key(), request->etag(), done);
+    RemoveVariable(services_, *name_space, request->key(), request->etag(), {}, done);
   };
   return HandleCall(services_, "/cronium.v1.VariableService/DeleteVariable", context, handler);
 }

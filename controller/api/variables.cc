@@ -10,17 +10,27 @@
 #include "common/json.h"
 #include "common/proto_time.h"
 #include "controller/api/page_token.h"
+#include "controller/core/variable_math.h"
 
 namespace cronium::controller {
 namespace {
 
 constexpr size_t kMaxKeyBytes = 256;
-constexpr size_t kMaxValueBytes = 1 << 20;
 constexpr int kDefaultPageSize = 100;
 
-// Submits one change and hands its own result over.
-void CommitOne(const Services& services, Change change,
-               std::function<void(absl::StatusOr<std::string>)> done) {
+absl::Status CheckJsonString(absl::string_view field, const std::string& json) {
+  Violations violations;
+  if (absl::Status valid = ValidateJson(json); !valid.ok()) {
+    violations.Add(field, valid.message());
+  } else if (!IsJsonString(json)) {
+    violations.Add(field, "is not a string");
+  }
+  return violations.ToStatus();
+}
+
+}  // namespace
+
+void CommitOne(const Services& services, Change change, VariableDone done) {
   std::vector<Change> changes;
   changes.push_back(std::move(change));
   services.commit(std::move(changes),
@@ -28,8 +38,6 @@ void CommitOne(const Services& services, Change change,
                     done(results.ok() ? results->front() : results.status());
                   });
 }
-
-}  // namespace
 
 absl::Status CheckVariableKey(const std::string& key) {
   Violations violations;
@@ -72,26 +80,56 @@ absl::StatusOr<VariablePage> ListVariables(const Services& services, const std::
 }
 
 void WriteVariable(const Services& services, v1::Variable variable, const std::string& etag,
-                   std::function<void(absl::StatusOr<std::string>)> done) {
+                   IdempotencyKey once, VariableDone done) {
   if (absl::Status status = CheckVariableKey(variable.key()); !status.ok()) return done(status);
   Violations violations;
-  if (variable.value_json().size() > kMaxValueBytes) {
-    violations.Add("value_json", absl::StrCat("has ", variable.value_json().size(),
-                                              " bytes; at most ", kMaxValueBytes, " are allowed"));
+  if (variable.value_json().size() > kMaxVariableBytes) {
+    violations.Add("value_json",
+                   absl::StrCat("has ", variable.value_json().size(), " bytes; at most ",
+                                kMaxVariableBytes, " are allowed"));
   } else if (absl::Status json = ValidateJson(variable.value_json()); !json.ok()) {
     violations.Add("value_json", json.message());
   }
   if (!violations.empty()) return done(violations.ToStatus());
   SetTime(services.clock->Now(), variable.mutable_update_time());
-  CommitOne(services, SetVariable{std::move(variable), etag}, std::move(done));
+  CommitOne(services, SetVariable{std::move(variable), etag, std::move(once)}, std::move(done));
 }
 
 void RemoveVariable(const Services& services, const std::string& name_space, const std::string& key,
-                    const std::string& etag, Done done) {
+                    const std::string& etag, IdempotencyKey once, Done done) {
   if (absl::Status status = CheckVariableKey(key); !status.ok()) return done(status);
   CommitOne(
-      services, DeleteVariable{name_space, key, etag},
+      services, DeleteVariable{name_space, key, etag, std::move(once)},
       [done = std::move(done)](absl::StatusOr<std::string> result) { done(result.status()); });
+}
+
+void Increment(const Services& services, IncrementVariable change,
+               std::function<void(absl::StatusOr<v1::Variable>)> done) {
+  absl::Status status = CheckVariableKey(change.variable.key());
+  if (status.ok() && !IsJsonNumber(change.by_json)) {
+    Violations violations;
+    violations.Add("by_json", "is not a number");
+    status = violations.ToStatus();
+  }
+  if (!status.ok()) return done(status);
+  SetTime(services.clock->Now(), change.variable.mutable_update_time());
+  CommitOne(services, std::move(change), [done = std::move(done)](const ChangeResult& result) {
+    v1::Variable variable;
+    if (result.ok() && variable.ParseFromString(*result)) return done(std::move(variable));
+    done(result.ok() ? absl::DataLossError("the store's result of an increment is damaged")
+                     : result.status());
+  });
+}
+
+void Append(const Services& services, AppendVariable change, VariableDone done) {
+  if (change.separator_json.empty()) change.separator_json = "\"\"";
+  for (const absl::Status& status :
+       {CheckVariableKey(change.variable.key()), CheckJsonString("text_json", change.text_json),
+        CheckJsonString("separator_json", change.separator_json)}) {
+    if (!status.ok()) return done(status);
+  }
+  SetTime(services.clock->Now(), change.variable.mutable_update_time());
+  CommitOne(services, std::move(change), std::move(done));
 }
 
 }  // namespace cronium::controller

@@ -27,12 +27,25 @@ absl::StatusOr<VariablePage> ListVariables(const Services& services, const std::
                                            const std::string& prefix, int page_size,
                                            const std::string& page_token);
 
-// variable: namespace, key, value_json, updater. done gets the new etag once it is durable.
+// Called once what was asked for is durable.
+using VariableDone = std::function<void(absl::StatusOr<std::string>)>;
+
+// Submits one change and hands its own result over.
+void CommitOne(const Services& services, Change change, VariableDone done);
+
+// variable: namespace, key, value_json, updater. done gets the new etag.
 void WriteVariable(const Services& services, v1::Variable variable, const std::string& etag,
-                   std::function<void(absl::StatusOr<std::string>)> done);
+                   IdempotencyKey once, VariableDone done);
 
 void RemoveVariable(const Services& services, const std::string& name_space, const std::string& key,
-                    const std::string& etag, Done done);
+                    const std::string& etag, IdempotencyKey once, Done done);
+
+// change: all but its time. done gets the new value and its etag.
+void Increment(const Services& services, IncrementVariable change,
+               std::function<void(absl::StatusOr<v1::Variable>)> done);
+
+// change: all but its time. done gets the new etag.
+void Append(const Services& services, AppendVariable change, VariableDone done);
 
 }  // namespace cronium::controller
 

@@ -44,6 +44,28 @@ Authenticator::Authenticator(AccessTable access, std::string cluster, bool dev, 
 absl::StatusOr<Caller> Authenticator::Authenticate(absl::string_view method,
                                                    const Credentials& credentials,
                                                    absl::Time now) const {
+  absl::StatusOr<Caller> caller = Decide(method, credentials, now);
+  if (!caller.ok()) CountRefusal(caller.status());
+  return caller;
+}
+
+void Authenticator::CountRefusal(const absl::Status& status) const {
+  const std::string reason = ErrorReason(status);
+  // What kept the caller's token from being looked up is no refusal.
+  if (reason.empty()) return;
+  const std::string check = FailedTokenCheck(status);
+  MutexLock lock(&mutex_);
+  ++refusals_[reason == "TOKEN_INVALID" && !check.empty() ? absl::StrCat(reason, "/", check)
+                                                          : reason];
+}
+
+std::map<std::string, uint64_t> Authenticator::Refusals() const {
+  MutexLock lock(&mutex_);
+  return refusals_;
+}
+
+absl::StatusOr<Caller> Authenticator::Decide(absl::string_view method,
+                                             const Credentials& credentials, absl::Time now) const {
   const std::vector<v1::Role>* roles = access_.RolesOf(method);
   if (roles == nullptr) {
     return absl::InternalError(absl::StrCat(method, " is not in the access table"));

@@ -2,6 +2,8 @@
 #ifndef CRONIUM_CONTROLLER_AUTH_AUTHENTICATOR_H_
 #define CRONIUM_CONTROLLER_AUTH_AUTHENTICATOR_H_
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/mutex.h"
 #include "common/pki/pki.h"
 #include "controller/auth/access_table.h"
 #include "controller/auth/execution_tokens.h"
@@ -44,7 +47,7 @@ struct Caller {
   absl::Status MayUse(absl::string_view wanted) const;
 };
 
-// Decides who may call what: every call of ours passes here. Thread-safe.
+// Decides who may call what: every call of ours passes here. Counts whom it refuses. Thread-safe.
 class Authenticator {
  public:
   // cluster: what certificates must be of. dev: no token and no certificate are asked for; callers
@@ -57,7 +60,14 @@ class Authenticator {
   absl::StatusOr<Caller> Authenticate(absl::string_view method, const Credentials& credentials,
                                       absl::Time now) const;
 
+  // How many calls were refused so far, by the reason; of TOKEN_INVALID by the check that failed:
+  // TOKEN_INVALID/signature.
+  std::map<std::string, uint64_t> Refusals() const ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
+  absl::StatusOr<Caller> Decide(absl::string_view method, const Credentials& credentials,
+                                absl::Time now) const;
+  void CountRefusal(const absl::Status& status) const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<Caller> AuthenticateNode(const Credentials& credentials) const;
   absl::StatusOr<Caller> AuthenticateExecution(const Credentials& credentials,
                                                absl::Time now) const;
@@ -71,6 +81,9 @@ class Authenticator {
   Store* const store_;
   ExecutionTokens* const tokens_;
   const LiveExecutions* const live_;
+
+  mutable Mutex mutex_;
+  mutable std::map<std::string, uint64_t> refusals_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace cronium::controller

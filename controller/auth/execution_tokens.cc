@@ -19,18 +19,18 @@ constexpr size_t kMaxVerified = 50'000;
 }  // namespace
 
 ExecutionTokens::ExecutionTokens(std::unique_ptr<TokenSigner> signer,
-                                 std::unique_ptr<TokenVerifier> verifier)
-    : signer_(std::move(signer)), verifier_(std::move(verifier)) {}
+                                 std::unique_ptr<TokenVerifier> verifier, RateLimits limits)
+    : signer_(std::move(signer)), verifier_(std::move(verifier)), limits_(std::move(limits)) {}
 
 absl::StatusOr<std::unique_ptr<ExecutionTokens>> ExecutionTokens::Create(
-    absl::string_view signing_key_pem) {
+    absl::string_view signing_key_pem, RateLimits limits) {
   absl::StatusOr<std::unique_ptr<TokenSigner>> signer = TokenSigner::FromPem(signing_key_pem);
   if (!signer.ok()) return signer.status();
   absl::StatusOr<std::unique_ptr<TokenVerifier>> verifier =
       TokenVerifier::Create({(*signer)->public_key()});
   if (!verifier.ok()) return verifier.status();
   return std::unique_ptr<ExecutionTokens>(
-      new ExecutionTokens(*std::move(signer), *std::move(verifier)));
+      new ExecutionTokens(*std::move(signer), *std::move(verifier), std::move(limits)));
 }
 
 absl::StatusOr<std::string> ExecutionTokens::Issue(const v1::Assignment& assignment) const {
@@ -46,6 +46,7 @@ absl::StatusOr<std::string> ExecutionTokens::Issue(const v1::Assignment& assignm
   claims.expires_at = assigned + ToDuration(timeouts.prepare()) + ToDuration(timeouts.run()) +
                       ToDuration(timeouts.stop_grace()) + kLifeBeyondRun;
   claims.token_id = RandomBase62(16);
+  claims.calls_per_minute = limits_.Of(assignment.namespace_());
   return signer_->Sign(claims);
 }
 

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "common/mutex.h"
 #include "common/token/token.h"
+#include "controller/auth/rate_limits.h"
 #include "cronium/v1/agent_service.pb.h"
 
 namespace cronium::controller {
@@ -17,7 +18,8 @@ namespace cronium::controller {
 // Issues execution tokens and checks them. Thread-safe.
 class ExecutionTokens {
  public:
-  static absl::StatusOr<std::unique_ptr<ExecutionTokens>> Create(absl::string_view signing_key_pem);
+  static absl::StatusOr<std::unique_ptr<ExecutionTokens>> Create(absl::string_view signing_key_pem,
+                                                                 RateLimits limits = {});
 
   // A token for the assignment, whose spec must be filled in. It outlives the longest run that the
   // spec allows by ten minutes: it cannot be renewed inside a container, and ends with its
@@ -31,10 +33,12 @@ class ExecutionTokens {
   const TokenPublicKey& public_key() const { return signer_->public_key(); }
 
  private:
-  ExecutionTokens(std::unique_ptr<TokenSigner> signer, std::unique_ptr<TokenVerifier> verifier);
+  ExecutionTokens(std::unique_ptr<TokenSigner> signer, std::unique_ptr<TokenVerifier> verifier,
+                  RateLimits limits);
 
   const std::unique_ptr<TokenSigner> signer_;
   const std::unique_ptr<TokenVerifier> verifier_;
+  const RateLimits limits_;
   Mutex mutex_;
   absl::flat_hash_map<std::string, TokenClaims> verified_ ABSL_GUARDED_BY(mutex_);
 };

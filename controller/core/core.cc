@@ -418,28 +418,10 @@ void Core::Handle(LogDurable&& input, Ticket, absl::Time now, Output* out) {
   FinishIfWhole(live, now, out);
 }
 
-void Core::Handle(ScriptOutput&& input, Ticket ticket, absl::Time, Output* out) {
-  if (FindExecution(input.execution_id) == nullptr) {
-    out->answers.push_back(
-        {ticket, MakeError(absl::StatusCode::kPermissionDenied, "EXECUTION_ENDED",
-                           absl::StrCat("execution ", input.execution_id, " has ended"))});
-    return;
+void Core::Handle(ScriptCondition&& input, Ticket, absl::Time, Output*) {
+  if (LiveExecution* live = FindExecution(input.execution_id)) {
+    live->execution.set_condition(input.condition);
   }
-  out->changes.push_back(PutOutput{std::move(input.execution_id), std::move(input.output_json)});
-  out->answers.push_back({ticket, v1::Job()});
-}
-
-void Core::Handle(ScriptCondition&& input, Ticket ticket, absl::Time, Output* out) {
-  LiveExecution* live = FindExecution(input.execution_id);
-  if (live == nullptr) {
-    out->answers.push_back(
-        {ticket, MakeError(absl::StatusCode::kPermissionDenied, "EXECUTION_ENDED",
-                           absl::StrCat("execution ", input.execution_id, " has ended"))});
-    return;
-  }
-  live->execution.set_condition(input.condition);
-  Changed(*live, out);
-  out->answers.push_back({ticket, v1::Job()});
 }
 
 // ---- Placement

@@ -94,7 +94,6 @@ class Core {
   void Handle(NodeHeartbeat&& input, Ticket ticket, absl::Time now, Output* out);
   void Handle(NodeReports&& input, Ticket ticket, absl::Time now, Output* out);
   void Handle(LogDurable&& input, Ticket ticket, absl::Time now, Output* out);
-  void Handle(ScriptOutput&& input, Ticket ticket, absl::Time now, Output* out);
   void Handle(ScriptCondition&& input, Ticket ticket, absl::Time now, Output* out);
 
   void Enqueue(LiveJob* live, absl::Time now);

@@ -62,18 +62,15 @@ struct LogDurable {
   std::string execution_id;
   uint64_t seq = 0;
 };
-// From the runtime API. Answer: an empty job, or NOT_FOUND / PERMISSION_DENIED (EXECUTION_ENDED).
-struct ScriptOutput {
-  std::string execution_id;
-  std::string output_json;
-};
+// The script has set its condition, and it is durable. Comes in the order of the commits. Answer:
+// none.
 struct ScriptCondition {
   std::string execution_id;
   bool condition = false;
 };
 
 using InputMessage = std::variant<SubmitJob, CancelJob, OpenSession, CloseSession, NodeHeartbeat,
-                                  NodeReports, LogDurable, ScriptOutput, ScriptCondition>;
+                                  NodeReports, LogDurable, ScriptCondition>;
 
 struct Input {
   InputMessage message;

@@ -78,8 +78,9 @@ void CheckEnvironment(const v1::ContainerSpec& container, Check* check) {
     const std::string field = absl::StrCat("container.env[", name, "]");
     if (!IsEnvironmentName(name)) {
       check->Bad(field, "is no name of an environment variable ([A-Za-z_][A-Za-z0-9_]*)");
-    } else if (absl::StartsWith(name, "CRONIUM_")) {
-      check->Bad(field, "names beginning with CRONIUM_ are set by Cronium");
+    } else if (absl::StartsWith(name, "CRONIUM_") && name != "CRONIUM_RETRY_FOR") {
+      check->Bad(field,
+                 "names beginning with CRONIUM_ are set by Cronium, except CRONIUM_RETRY_FOR");
     }
     if (absl::StrContains(value, '\0')) check->Bad(field, "must not hold a NUL byte");
     check->Bytes(field, value.size(), 128 << 10);

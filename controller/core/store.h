@@ -70,8 +70,8 @@ struct PutOutput {
   std::string output_json;
   IdempotencyKey once = {};
 };
-// Kept apart from the execution's row, over which it prevails when the execution is read. Errors as
-// PutOutput.
+// Kept apart from the execution's row, over which it prevails when the execution is read. Result:
+// "made", or empty where its key had been used. Errors as PutOutput.
 struct PutCondition {
   std::string execution_id;
   bool condition = false;

@@ -27,6 +27,7 @@
 #include "controller/outbound/transfer_loop.h"
 #include "controller/process/secrets_keys.h"
 #include "controller/store/commit_queue.h"
+#include "controller/store/idempotency_sweeper.h"
 #include "controller/store/sqlite/sqlite_store.h"
 
 namespace cronium::controller {
@@ -95,8 +96,12 @@ class ControllerImpl : public Controller {
     if (outbound_ != nullptr) outbound_->Stop();
     if (core_thread_ != nullptr) core_thread_->Stop();
     if (logs_ != nullptr) logs_->Shutdown(kFlushTimeout);
+    if (sweeper_ != nullptr) sweeper_->Stop();
     if (commits_ != nullptr) commits_->Shutdown(kFlushTimeout);
-    if (server_ != nullptr) LogCommits();
+    if (server_ != nullptr) {
+      LogCommits();
+      LogRefusals();
+    }
     server_.reset();
   }
 
@@ -108,6 +113,12 @@ class ControllerImpl : public Controller {
                              {"changes", counters.changes},
                              {"largest_group", counters.largest_group},
                              {"failures", counters.failures}});
+  }
+
+  void LogRefusals() const {
+    for (const auto& [reason, count] : authenticator_->Refusals()) {
+      LogInfo("calls refused", {{"reason", reason}, {"count", count}});
+    }
   }
 
   absl::Status OpenStores(const DataDir& data) {
@@ -124,6 +135,7 @@ class ControllerImpl : public Controller {
     absl::StatusOr<std::unique_ptr<Sealer>> sealer = OpenSealer(data, store_.get());
     if (!sealer.ok()) return sealer.status();
     sealer_ = *std::move(sealer);
+    sweeper_ = std::make_unique<IdempotencySweeper>(&clock_, commits_.get());
     return absl::OkStatus();
   }
 
@@ -139,7 +151,8 @@ class ControllerImpl : public Controller {
       if (!name.ok()) return name.status();
       cluster = *std::move(name);
     }
-    absl::StatusOr<std::unique_ptr<ExecutionTokens>> tokens = ExecutionTokens::Create(*token_key);
+    absl::StatusOr<std::unique_ptr<ExecutionTokens>> tokens =
+        ExecutionTokens::Create(*token_key, options.rate_limits);
     if (!tokens.ok()) return tokens.status();
     tokens_ = *std::move(tokens);
     absl::StatusOr<AccessTable> access = AccessTable::Build(ServiceNames());
@@ -170,6 +183,11 @@ class ControllerImpl : public Controller {
     core_ = std::make_unique<Core>(options, &ids_);
     Output loaded;
     core_->Load(*std::move(state), durable, clock_.Now(), &loaded);
+    // They are durable already, and a script's call that comes before the first commit must find
+    // its execution alive.
+    for (const ExecutionChange& change : loaded.executions) {
+      if (!IsEnded(change.execution.state())) live_.Update(change);
+    }
     effects_ = std::make_unique<Effects>(&live_, &feed_, hub_.get(), logs_.get());
     core_thread_ = std::make_unique<CoreThread>(core_.get(), &clock_, Commit(), effects_.get());
     core_thread_->Start(std::move(loaded));
@@ -228,6 +246,7 @@ class ControllerImpl : public Controller {
   std::unique_ptr<Effects> effects_;
   std::unique_ptr<Core> core_;
   std::unique_ptr<CommitQueue> commits_;
+  std::unique_ptr<IdempotencySweeper> sweeper_;
   std::unique_ptr<CoreThread> core_thread_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Server> server_;

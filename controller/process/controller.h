@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "controller/actions/tool_actions.h"
+#include "controller/auth/rate_limits.h"
 #include "controller/core/core.h"
 #include "controller/outbound/transfer_loop.h"
 #include "controller/process/data_dir.h"
@@ -20,6 +21,7 @@ struct ControllerOptions {
   // Clear text and no credentials, on the loopback only.
   bool dev = false;
   CoreOptions core;
+  RateLimits rate_limits;
   // Calls to the outside: which addresses may be reached, and how many at once.
   TransferLoopOptions outbound;
   ToolActionOptions actions;

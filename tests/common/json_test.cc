@@ -49,6 +49,9 @@ TEST(JsonTest, ARefusalSaysWhereOrWhatIsWrong) {
   EXPECT_THAT(ValidateJson(Nested(kMaxJsonDepth + 1)).message(), HasSubstr("deeper than 512"));
   EXPECT_THAT(ValidateJson("1e400").message(), HasSubstr("beyond the range of a double"));
   EXPECT_THAT(ValidateJson("").message(), HasSubstr("empty"));
+  for (const char* half : {R"("\ud83d")", R"("\ude00")", R"("\ud83dx")", R"("\ud83d\ud83d")"}) {
+    EXPECT_THAT(ValidateJson(half).message(), HasSubstr("half of a surrogate pair")) << half;
+  }
 }
 
 TEST(JsonTest, AMillionOpenBracketsAreRefusedRatherThanRecursedInto) {

@@ -75,8 +75,11 @@ ChangeResult ChangeWriter::Apply(const Change& change) {
   return std::visit(
       [this](const auto& c) -> ChangeResult {
         if constexpr (kMayHaveKey<std::decay_t<decltype(c)>>) {
+          constexpr bool kKeepResult = !std::is_same_v<std::decay_t<decltype(c)>, PutCondition>;
           if (!c.once.empty()) {
-            return IdempotencyWriter(&connection_).Once(c.once, [&] { return Write(c); });
+            return IdempotencyWriter(&connection_)
+                .Once(
+                    c.once, [&] { return Write(c); }, kKeepResult);
           }
         }
         return Write(c);
@@ -181,7 +184,7 @@ ChangeResult ChangeWriter::Write(const PutCondition& change) {
         "ON CONFLICT(execution) DO UPDATE SET condition = excluded.condition",
         *execution, change.condition ? 1 : 0)
       .Run();
-  return "";
+  return "made";
 }
 
 ChangeResult ChangeWriter::Write(const PutNode& change) {

@@ -55,7 +55,8 @@ absl::StatusOr<int64_t> IdempotencyWriter::FindLive(absl::string_view execution_
 }
 
 ChangeResult IdempotencyWriter::Once(const IdempotencyKey& once,
-                                     const std::function<ChangeResult()>& effect) {
+                                     const std::function<ChangeResult()>& effect,
+                                     bool keep_result) {
   const absl::StatusOr<int64_t> execution = FindLive(once.execution_id);
   if (!execution.ok()) return execution.status();
   {
@@ -70,7 +71,7 @@ ChangeResult IdempotencyWriter::Once(const IdempotencyKey& once,
   }
   if (absl::Status room = MakeRoom(*execution, once.time); !room.ok()) return room;
   ChangeResult result = effect();
-  if (result.ok()) Insert(*execution, once, /*done=*/true, *result);
+  if (result.ok()) Insert(*execution, once, /*done=*/true, keep_result ? *result : "");
   return result;
 }
 

@@ -29,8 +29,9 @@ class IdempotencyWriter {
   absl::StatusOr<int64_t> FindLive(absl::string_view execution_id);
 
   // Runs the effect, which changes nothing where it fails, unless its key was used: then the first
-  // result, or why the key cannot be used.
-  ChangeResult Once(const IdempotencyKey& once, const std::function<ChangeResult()>& effect);
+  // result, or empty where it was not to be kept, or why the key cannot be used.
+  ChangeResult Once(const IdempotencyKey& once, const std::function<ChangeResult()>& effect,
+                    bool keep_result = true);
 
   ChangeResult Begin(const IdempotencyKey& once);
   ChangeResult Finish(const IdempotencyKey& once, const std::string& result);

@@ -141,6 +141,36 @@ TEST_F(TokenTest, APayloadHasTheClaimsOfTheContract) {
   EXPECT_EQ(payload["exp"], 1'700'003'600);
 }
 
+TEST_F(TokenTest, ALimitOfCallsIsCarriedWhereThereIsOne) {
+  EXPECT_EQ(verifier_->Verify(token_, kNow)->calls_per_minute, std::nullopt);
+  for (const int64_t limit : {int64_t{0}, int64_t{6000}}) {
+    TokenClaims claims = Claims();
+    claims.calls_per_minute = limit;
+    EXPECT_EQ(verifier_->Verify(*signer_->Sign(claims), kNow)->calls_per_minute, limit);
+  }
+}
+
+TEST_F(TokenTest, ARefusalNamesTheCheckThatFailed) {
+  const auto check = [&](absl::string_view token, absl::Time now = kNow) {
+    return FailedTokenCheck(verifier_->Verify(token, now).status());
+  };
+  const std::vector<std::string> parts = absl::StrSplit(token_, '.');
+  EXPECT_EQ(check(std::string(5000, 'x')), "size");
+  EXPECT_EQ(check("x"), "format");
+  EXPECT_EQ(check(absl::StrCat(Encode(R"({"alg":"none"})"), ".", parts[1], ".")), "algorithm");
+  EXPECT_EQ(check(*NewSigner()->Sign(Claims())), "key");
+  EXPECT_EQ(check(absl::StrCat(parts[0], ".", parts[1], ".", Encode("x"))), "signature");
+  EXPECT_EQ(check(WithClaims([](Json* c) { c->erase("iss"); })), "issuer");
+  EXPECT_EQ(check(WithClaims([](Json* c) { c->erase("aud"); })), "audience");
+  EXPECT_EQ(check(WithClaims([](Json* c) { c->erase("scope"); })), "scope");
+  EXPECT_EQ(check(WithClaims([](Json* c) { c->erase("sub"); })), "subject");
+  EXPECT_EQ(check(WithClaims([](Json* c) { c->erase("exp"); })), "claims");
+  EXPECT_EQ(check(token_, Claims().expires_at), "expired");
+  EXPECT_EQ(check(token_, Claims().not_before - absl::Seconds(1)), "not_yet");
+  EXPECT_EQ(FailedTokenCheck(absl::OkStatus()), "");
+  EXPECT_EQ(FailedTokenCheck(absl::InternalError("x")), "");
+}
+
 TEST_F(TokenTest, ATokenIsGoodFromItsStartUntilJustBeforeItsEnd) {
   EXPECT_TRUE(verifier_->Verify(token_, Claims().not_before).ok());
   EXPECT_TRUE(verifier_->Verify(token_, Claims().expires_at - absl::Nanoseconds(1)).ok());

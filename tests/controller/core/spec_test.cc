@@ -68,6 +68,12 @@ INSTANTIATE_TEST_SUITE_P(
              [](auto* s) { s->mutable_container()->set_working_dir("x"); }},
         Case{"spec.container.env[1X]",
              [](auto* s) { (*s->mutable_container()->mutable_env())["1X"] = ""; }},
+        Case{"spec.container.env[CRONIUM_RETRY_FOR_]",
+             [](auto* s) {
+               // The one that is for scripts to set.
+               (*s->mutable_container()->mutable_env())["CRONIUM_RETRY_FOR"] = "10";
+               (*s->mutable_container()->mutable_env())["CRONIUM_RETRY_FOR_"] = "10";
+             }},
         Case{"spec.container.env[CRONIUM_JOB_ID]",
              [](auto* s) { (*s->mutable_container()->mutable_env())["CRONIUM_JOB_ID"] = ""; }},
         Case{"spec.container.resources.memory_bytes",

@@ -135,9 +135,9 @@ TEST_P(EffectsConformance, ARepeatedSetOrDeleteDoesNotUndoWhatCameBetween) {
   CommitOne(PutOutput{"exec_a", "2", Key("output2")});
   CommitOne(PutOutput{"exec_a", "1", Key("output")});
   EXPECT_EQ(store().GetExecution("exec_a")->output_json(), "2");
-  CommitOne(PutCondition{"exec_a", true, Key("condition")});
+  EXPECT_EQ(CommitOne(PutCondition{"exec_a", true, Key("condition")}), "made");
   CommitOne(PutCondition{"exec_a", false, Key("condition2")});
-  CommitOne(PutCondition{"exec_a", true, Key("condition")});
+  EXPECT_EQ(CommitOne(PutCondition{"exec_a", true, Key("condition")}), "");
   EXPECT_FALSE(store().GetExecution("exec_a")->condition());
 }
 
