@@ -17,6 +17,14 @@ namespace cronium::gateway {
 // object, or where the field is absent or there twice. The body's memory is reused for the answer.
 absl::StatusOr<std::string> TakeJsonField(std::string body, absl::string_view field);
 
+// The texts of two fields of which the second may be absent, and is empty then. The same errors.
+struct JsonFields {
+  std::string first;
+  std::string second;
+};
+absl::StatusOr<JsonFields> TakeJsonFields(const std::string& body, absl::string_view required,
+                                          absl::string_view optional);
+
 }  // namespace cronium::gateway
 
 #endif  // CRONIUM_RUNTIME_GATEWAY_API_JSON_FIELD_H_

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -27,6 +28,7 @@ using Outcome = std::variant<Response, std::unique_ptr<Operation>>;
 
 constexpr size_t kMaxKeyBytes = 256;
 constexpr int kMaxPageSize = 1000;
+constexpr size_t kMaxIdempotencyKeyBytes = 128;
 
 Response BadRequest(absl::string_view message) {
   return ErrorResponse(400, "INVALID_REQUEST", message);
@@ -133,6 +135,16 @@ absl::StatusOr<std::string> ParseIfMatch(absl::string_view header) {
   return std::string(etag);
 }
 
+// As it came, or why it cannot be one; empty where the header is absent.
+absl::StatusOr<std::string> ParseIdempotencyKey(const std::string& header) {
+  bool printable = true;
+  for (const char c : header) printable = printable && absl::ascii_isprint(c);
+  if (printable && header.size() <= kMaxIdempotencyKeyBytes) return header;
+  return absl::InvalidArgumentError(absl::StrCat("Idempotency-Key: has ", header.size(),
+                                                 " bytes; 1 to ", kMaxIdempotencyKeyBytes,
+                                                 " bytes of printable ASCII are allowed"));
+}
+
 absl::StatusOr<v1::ScanVariablesRequest> ParseScan(absl::string_view query) {
   v1::ScanVariablesRequest request;
   absl::StatusOr<std::string> prefix = QueryParameter(query, "prefix");
@@ -155,23 +167,38 @@ absl::StatusOr<v1::ScanVariablesRequest> ParseScan(absl::string_view query) {
   return request;
 }
 
-std::unique_ptr<Operation> SetOutput(ControllerClient* client, const std::string& token) {
+// What the head of a request that changes something says, beside the route.
+struct Effect {
+  std::string token;
+  std::string key;
+  std::string etag;
+  std::string idempotency_key;
+
+  // A call with a key may be made again whatever it does: the controller does it once. `otherwise`:
+  // whether one without a key may be.
+  CallOptions Options(bool otherwise) const {
+    return {token, /*idempotent=*/otherwise || !idempotency_key.empty()};
+  }
+};
+
+std::unique_ptr<Operation> SetOutput(ControllerClient* client, const Effect& effect) {
   return WriteOperation<v1::SetOutputRequest, v1::SetOutputResponse>(
-      client, &Async::SetOutput, {token, true}, kMaxOutputBodyBytes,
-      [](std::string body) -> absl::StatusOr<v1::SetOutputRequest> {
+      client, &Async::SetOutput, effect.Options(true), kMaxOutputBodyBytes,
+      [effect](std::string body) -> absl::StatusOr<v1::SetOutputRequest> {
         absl::StatusOr<std::string> data = TakeJsonField(std::move(body), "data");
         if (!data.ok()) return data.status();
         v1::SetOutputRequest request;
         request.set_output_json(*std::move(data));
+        request.set_idempotency_key(effect.idempotency_key);
         return request;
       },
       OnSuccess<v1::SetOutputResponse>([](const auto&) { return SuccessReply(); }));
 }
 
-std::unique_ptr<Operation> SetCondition(ControllerClient* client, const std::string& token) {
+std::unique_ptr<Operation> SetCondition(ControllerClient* client, const Effect& effect) {
   return WriteOperation<v1::SetConditionRequest, v1::SetConditionResponse>(
-      client, &Async::SetCondition, {token, true}, kMaxIgnoredBodyBytes,
-      [](std::string body) -> absl::StatusOr<v1::SetConditionRequest> {
+      client, &Async::SetCondition, effect.Options(true), kMaxIgnoredBodyBytes,
+      [effect](std::string body) -> absl::StatusOr<v1::SetConditionRequest> {
         absl::StatusOr<std::string> text = TakeJsonField(std::move(body), "condition");
         if (!text.ok()) return text.status();
         if (*text != "true" && *text != "false") {
@@ -179,51 +206,135 @@ std::unique_ptr<Operation> SetCondition(ControllerClient* client, const std::str
         }
         v1::SetConditionRequest request;
         request.set_condition(*text == "true");
+        request.set_idempotency_key(effect.idempotency_key);
         return request;
       },
       OnSuccess<v1::SetConditionResponse>([](const auto&) { return SuccessReply(); }));
 }
 
-std::unique_ptr<Operation> WriteVariable(ControllerClient* client, const std::string& token,
-                                         const std::string& key, const std::string& etag) {
+// {"success":true} and the new etag.
+template <typename Response_>
+std::function<Response(CallResult<Response_>)> EtagReply() {
+  return OnSuccess<Response_>([](const Response_& written) {
+    Response response = SuccessReply();
+    AddEtag(written.etag(), &response);
+    return response;
+  });
+}
+
+std::unique_ptr<Operation> WriteVariable(ControllerClient* client, const Effect& effect) {
   // With an etag a second try would be refused where the first had its effect; without one it sets
   // the same value again.
   return WriteOperation<v1::WriteVariableRequest, v1::WriteVariableResponse>(
-      client, &Async::WriteVariable, {token, /*idempotent=*/etag.empty()}, kMaxVariableBodyBytes,
-      [key, etag](std::string body) -> absl::StatusOr<v1::WriteVariableRequest> {
+      client, &Async::WriteVariable, effect.Options(effect.etag.empty()), kMaxVariableBodyBytes,
+      [effect](std::string body) -> absl::StatusOr<v1::WriteVariableRequest> {
         absl::StatusOr<std::string> value = TakeJsonField(std::move(body), "value");
         if (!value.ok()) return value.status();
         v1::WriteVariableRequest request;
-        request.set_key(key);
-        request.set_etag(etag);
+        request.set_key(effect.key);
+        request.set_etag(effect.etag);
         request.set_value_json(*std::move(value));
+        request.set_idempotency_key(effect.idempotency_key);
         return request;
       },
-      OnSuccess<v1::WriteVariableResponse>([](const v1::WriteVariableResponse& written) {
-        Response response = SuccessReply();
-        AddEtag(written.etag(), &response);
-        return response;
-      }));
+      EtagReply<v1::WriteVariableResponse>());
 }
 
-std::unique_ptr<Operation> RemoveVariable(ControllerClient* client, const std::string& token,
-                                          const std::string& key, const std::string& etag) {
+std::unique_ptr<Operation> RemoveVariable(ControllerClient* client, const Effect& effect) {
   return WriteOperation<v1::RemoveVariableRequest, v1::RemoveVariableResponse>(
-      client, &Async::RemoveVariable, {token, true}, kMaxIgnoredBodyBytes,
-      [key, etag](const std::string& /*body*/) -> absl::StatusOr<v1::RemoveVariableRequest> {
+      client, &Async::RemoveVariable, effect.Options(true), kMaxIgnoredBodyBytes,
+      [effect](const std::string& /*body*/) -> absl::StatusOr<v1::RemoveVariableRequest> {
         v1::RemoveVariableRequest request;
-        request.set_key(key);
-        request.set_etag(etag);
+        request.set_key(effect.key);
+        request.set_etag(effect.etag);
+        request.set_idempotency_key(effect.idempotency_key);
         return request;
       },
-      [](CallResult<v1::RemoveVariableResponse> result) {
+      [keyless = effect.idempotency_key.empty()](CallResult<v1::RemoveVariableResponse> result) {
         const absl::Status status = result.response.status();
-        // An earlier try may have removed it before the connection broke off.
-        if (status.ok() || (result.repeated && ErrorReason(status) == "VARIABLE_NOT_FOUND")) {
+        // An earlier try may have removed it before the connection broke off. With a key the
+        // controller would have said so.
+        if (status.ok() ||
+            (keyless && result.repeated && ErrorReason(status) == "VARIABLE_NOT_FOUND")) {
           return SuccessReply();
         }
         return StatusResponse(status);
       });
+}
+
+std::unique_ptr<Operation> IncrementVariable(ControllerClient* client, const Effect& effect) {
+  return WriteOperation<v1::IncrementVariableRequest, v1::IncrementVariableResponse>(
+      client, &Async::IncrementVariable, effect.Options(false), kMaxVariableBodyBytes,
+      [effect](std::string body) -> absl::StatusOr<v1::IncrementVariableRequest> {
+        absl::StatusOr<std::string> by = TakeJsonField(std::move(body), "by");
+        if (!by.ok()) return by.status();
+        if (by->front() != '-' && !absl::ascii_isdigit(by->front())) {
+          return absl::InvalidArgumentError("by: is not a number");
+        }
+        v1::IncrementVariableRequest request;
+        request.set_key(effect.key);
+        request.set_by_json(*std::move(by));
+        request.set_idempotency_key(effect.idempotency_key);
+        return request;
+      },
+      OnSuccess<v1::IncrementVariableResponse>(
+          [key = effect.key](const v1::IncrementVariableResponse& counted) {
+            v1::Variable variable;
+            variable.set_key(key);
+            variable.set_value_json(counted.value_json());
+            variable.set_etag(counted.etag());
+            return VariableReply(variable);
+          }));
+}
+
+std::unique_ptr<Operation> AppendVariable(ControllerClient* client, const Effect& effect) {
+  return WriteOperation<v1::AppendVariableRequest, v1::AppendVariableResponse>(
+      client, &Async::AppendVariable, effect.Options(false), kMaxVariableBodyBytes,
+      [effect](const std::string& body) -> absl::StatusOr<v1::AppendVariableRequest> {
+        absl::StatusOr<JsonFields> fields = TakeJsonFields(body, "text", "separator");
+        if (!fields.ok()) return fields.status();
+        if (fields->first.front() != '"') {
+          return absl::InvalidArgumentError("text: is not a string");
+        }
+        if (!fields->second.empty() && fields->second.front() != '"') {
+          return absl::InvalidArgumentError("separator: is not a string");
+        }
+        v1::AppendVariableRequest request;
+        request.set_key(effect.key);
+        request.set_text_json(std::move(fields->first));
+        request.set_separator_json(std::move(fields->second));
+        request.set_idempotency_key(effect.idempotency_key);
+        return request;
+      },
+      EtagReply<v1::AppendVariableResponse>());
+}
+
+std::unique_ptr<Operation> ReadVariable(ControllerClient* client, const std::string& token,
+                                        const std::string& key) {
+  v1::ReadVariableRequest request;
+  request.set_key(key);
+  return ReadOperation<v1::ReadVariableRequest, v1::ReadVariableResponse>(
+      client, &Async::ReadVariable, token, std::move(request),
+      [](const v1::ReadVariableResponse& read) { return VariableReply(read.variable()); });
+}
+
+Outcome EffectOperation(ControllerClient* client, const Route& route, const RequestHead& head,
+                        Effect effect) {
+  absl::StatusOr<std::string> idempotency_key = ParseIdempotencyKey(head.idempotency_key);
+  if (!idempotency_key.ok()) return BadRequest(idempotency_key.status().message());
+  effect.idempotency_key = *std::move(idempotency_key);
+  switch (route.endpoint) {
+    case Endpoint::kOutput:
+      return SetOutput(client, effect);
+    case Endpoint::kCondition:
+      return SetCondition(client, effect);
+    case Endpoint::kIncrement:
+      return IncrementVariable(client, effect);
+    case Endpoint::kAppend:
+      return AppendVariable(client, effect);
+    default:
+      return head.method == "PUT" ? WriteVariable(client, effect) : RemoveVariable(client, effect);
+  }
 }
 
 Outcome VariableOperation(ControllerClient* client, const Route& route, const RequestHead& head,
@@ -232,13 +343,8 @@ Outcome VariableOperation(ControllerClient* client, const Route& route, const Re
   if (!key.ok()) return BadRequest(key.status().message());
   const absl::StatusOr<std::string> etag = ParseIfMatch(head.if_match);
   if (!etag.ok()) return BadRequest(etag.status().message());
-  if (head.method == "PUT") return WriteVariable(client, token, *key, *etag);
-  if (head.method == "DELETE") return RemoveVariable(client, token, *key, *etag);
-  v1::ReadVariableRequest request;
-  request.set_key(*key);
-  return ReadOperation<v1::ReadVariableRequest, v1::ReadVariableResponse>(
-      client, &Async::ReadVariable, token, std::move(request),
-      [](const v1::ReadVariableResponse& read) { return VariableReply(read.variable()); });
+  if (head.method == "GET" || head.method == "HEAD") return ReadVariable(client, token, *key);
+  return EffectOperation(client, route, head, {token, *key, *etag, ""});
 }
 
 }  // namespace
@@ -252,12 +358,14 @@ Outcome MakeOperation(ControllerClient* client, const Route& route, const Reques
             return DataReply(input.input_json().empty() ? "null" : input.input_json());
           });
     case Endpoint::kOutput:
-      return SetOutput(client, token);
+      return EffectOperation(client, route, head, {token, "", "", ""});
     case Endpoint::kContext:
       return ReadOperation<v1::GetContextRequest, v1::GetContextResponse>(
           client, &Async::GetContext, token, {}, ContextReply);
     case Endpoint::kCondition:
-      if (head.method == "POST") return SetCondition(client, token);
+      if (head.method == "POST") {
+        return EffectOperation(client, route, head, {token, "", "", ""});
+      }
       return ReadOperation<v1::GetConditionRequest, v1::GetConditionResponse>(
           client, &Async::GetCondition, token, {}, ConditionReply);
     case Endpoint::kVariables: {
@@ -269,6 +377,8 @@ Outcome MakeOperation(ControllerClient* client, const Route& route, const Reques
     case Endpoint::kToolAction:
       return MakeToolActionOperation(client, token, head.idempotency_key);
     case Endpoint::kVariable:
+    case Endpoint::kIncrement:
+    case Endpoint::kAppend:
       return VariableOperation(client, route, head, token);
     default:
       return ErrorResponse(404, "ROUTE_NOT_FOUND", "not found");

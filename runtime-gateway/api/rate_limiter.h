@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
@@ -14,18 +15,19 @@
 
 namespace cronium::gateway {
 
-// A token bucket per execution: `per_minute` calls a minute, and as many at once. Knows at most
+// A token bucket per execution: so many calls a minute, and as many at once. Knows at most
 // `max_buckets` executions; one more makes it forget the one that called least recently, whose
 // bucket has usually filled up again. Thread-safe.
 class RateLimiter {
  public:
-  // per_minute 0: no limit.
+  // per_minute: of executions that have no limit of their own; 0 for no limit.
   explicit RateLimiter(int per_minute, size_t max_buckets = 16'384)
       : per_minute_(per_minute), max_buckets_(max_buckets) {}
 
-  // Zero where the call may be made, else how long to wait until one may. now_ns: of a clock that
-  // does not jump.
-  absl::Duration Take(absl::string_view execution_id, int64_t now_ns);
+  // Zero where the call may be made, else how long to wait until one may. own_limit: the
+  // execution's, always the same one. now_ns: of a clock that does not jump.
+  absl::Duration Take(absl::string_view execution_id, std::optional<int64_t> own_limit,
+                      int64_t now_ns);
 
  private:
   struct Bucket {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime-gateway/api/route.h"
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
@@ -33,9 +32,17 @@ constexpr Entry kOfExecution[] = {
 
 constexpr absl::string_view kVariablePrefix = "variables/";
 constexpr Entry kVariableEntry = {Endpoint::kVariable, "variable", "", "GET, HEAD, PUT, DELETE"};
+// The path is what follows the key and a slash.
+constexpr Entry kVerbs[] = {
+    {Endpoint::kIncrement, "increment", "increment", "POST"},
+    {Endpoint::kAppend, "append", "append", "POST"},
+};
 
 const Entry* Find(Endpoint endpoint) {
   if (endpoint == Endpoint::kVariable) return &kVariableEntry;
+  for (const Entry& entry : kVerbs) {
+    if (entry.endpoint == endpoint) return &entry;
+  }
   for (const Entry& entry : kGlobal) {
     if (entry.endpoint == endpoint) return &entry;
   }
@@ -45,8 +52,16 @@ const Entry* Find(Endpoint endpoint) {
   return nullptr;
 }
 
-bool IsVerb(absl::string_view method, absl::string_view key) {
-  return method == "POST" && (absl::EndsWith(key, "/increment") || absl::EndsWith(key, "/append"));
+// Takes the verb, and the slash before it, from the end of the key.
+bool ConsumeVerb(absl::string_view verb, absl::string_view* key) {
+  absl::string_view rest = *key;
+  if (!absl::ConsumeSuffix(&rest, verb) ||
+      !(absl::ConsumeSuffix(&rest, "/") || absl::ConsumeSuffix(&rest, "%2F") ||
+        absl::ConsumeSuffix(&rest, "%2f"))) {
+    return false;
+  }
+  *key = rest;
+  return true;
 }
 
 }  // namespace
@@ -64,7 +79,10 @@ Route FindRoute(absl::string_view method, absl::string_view path) {
   for (const Entry& entry : kOfExecution) {
     if (rest == entry.path) return {entry.endpoint, id};
   }
-  if (!absl::ConsumePrefix(&rest, kVariablePrefix) || IsVerb(method, rest)) return {};
+  if (!absl::ConsumePrefix(&rest, kVariablePrefix)) return {};
+  for (const Entry& entry : kVerbs) {
+    if (method == "POST" && ConsumeVerb(entry.path, &rest)) return {entry.endpoint, id, rest};
+  }
   return {Endpoint::kVariable, id, rest};
 }
 

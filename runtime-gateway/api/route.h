@@ -18,6 +18,8 @@ enum class Endpoint {
   kCondition,
   kVariables,
   kVariable,
+  kIncrement,
+  kAppend,
 };
 
 // What a path means. The parts are slices of the path, still encoded.
@@ -25,12 +27,12 @@ struct Route {
   Endpoint endpoint = Endpoint::kNone;
   // Of /executions/{id}/...
   absl::string_view execution_id;
-  // Of kVariable: all that follows `variables/`.
+  // Of kVariable: all that follows `variables/`; of kIncrement and kAppend without the verb.
   absl::string_view key;
 };
 
 // `method` matters only for paths that mean different things: /variables/{key}/increment is a key
-// to GET, and a verb to POST.
+// to GET, and a verb to POST. The slash before a verb may be encoded, as those within a key may.
 Route FindRoute(absl::string_view method, absl::string_view path);
 
 // For metrics and logs: "variable".

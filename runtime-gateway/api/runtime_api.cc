@@ -98,6 +98,7 @@ void RuntimeApi::AdmitOfExecution(RequestHead head, AdmitOne done) {
   const auto check = [this, shared_head, token,
                       done = std::move(done)](const absl::StatusOr<TokenClaims>& claims) {
     if (!claims.ok()) {
+      CountRefusal(claims.status());
       done(StatusResponse(claims.status()));
       return;
     }
@@ -107,11 +108,12 @@ void RuntimeApi::AdmitOfExecution(RequestHead head, AdmitOne done) {
                                                ? claims->execution_id
                                                : PercentDecode(route.execution_id);
     if (!id.ok() || *id != claims->execution_id) {
+      parts_.metrics->TokenRefused("other_execution");
       done(ErrorResponse(403, "EXECUTION_ID_MISMATCH", "execution ID mismatch"));
       return;
     }
-    const absl::Duration wait =
-        parts_.limiter->Take(claims->execution_id, parts_.clock->BoottimeNs());
+    const absl::Duration wait = parts_.limiter->Take(claims->execution_id, claims->calls_per_minute,
+                                                     parts_.clock->BoottimeNs());
     if (wait > absl::ZeroDuration()) {
       done(RetryLater(429, "RATE_LIMITED",
                       "this execution has made as many calls a minute as it may", wait));
@@ -120,6 +122,11 @@ void RuntimeApi::AdmitOfExecution(RequestHead head, AdmitOne done) {
     done(MakeOperation(parts_.client, route, *shared_head, token));
   };
   parts_.tokens->Check(token, check);
+}
+
+void RuntimeApi::CountRefusal(const absl::Status& status) const {
+  const std::string check = FailedTokenCheck(status);
+  if (!check.empty()) parts_.metrics->TokenRefused(check);
 }
 
 }  // namespace cronium::gateway

@@ -43,6 +43,7 @@ class RuntimeApi : public Handler {
   void AdmitGlobal(Endpoint endpoint, const AdmitOne& done);
   void AdmitReady(const AdmitOne& done);
   void AdmitOfExecution(RequestHead head, AdmitOne done);
+  void CountRefusal(const absl::Status& status) const;
 
   const Parts parts_;
 };

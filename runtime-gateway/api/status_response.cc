@@ -22,8 +22,9 @@ int HttpStatus(const absl::Status& status, absl::string_view reason) {
     case absl::StatusCode::kOk:
       return 200;
     case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kOutOfRange:
       return 400;
+    case absl::StatusCode::kOutOfRange:
+      return reason == "VARIABLE_TOO_LARGE" ? 413 : 409;
     case absl::StatusCode::kUnauthenticated:
       return 401;
     case absl::StatusCode::kPermissionDenied:

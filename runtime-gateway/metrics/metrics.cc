@@ -36,6 +36,11 @@ void Metrics::CountRequest(absl::string_view route, int status, absl::Duration t
   counts.seconds += seconds;
 }
 
+void Metrics::TokenRefused(absl::string_view reason) {
+  MutexLock lock(&mutex_);
+  ++token_refusals_[std::string(reason)];
+}
+
 std::string Metrics::Render() const {
   std::string out;
   MutexLock lock(&mutex_);
@@ -58,6 +63,12 @@ std::string Metrics::Render() const {
     }
     absl::StrAppend(&out, "cronium_gateway_request_seconds_count{route=\"", name, "\"} ", count,
                     "\ncronium_gateway_request_seconds_sum{route=\"", name, "\"} ", route.seconds,
+                    "\n");
+  }
+  Family("cronium_gateway_token_refusals", "counter",
+         "Calls whose token was refused, by the check that it failed.", &out);
+  for (const auto& [reason, count] : token_refusals_) {
+    absl::StrAppend(&out, "cronium_gateway_token_refusals_total{reason=\"", reason, "\"} ", count,
                     "\n");
   }
   Counter("cronium_gateway_aborted_requests",

@@ -31,6 +31,8 @@ class Metrics {
   void CallRetried() { ++retries_; }
   void CallFailed() { ++failures_; }
   void KeysFetched() { ++key_fetches_; }
+  // reason: one of a few constant names (FailedTokenCheck), or ended, wrong_node, other_execution.
+  void TokenRefused(absl::string_view reason);
 
   int64_t connections() const { return connections_; }
 
@@ -60,6 +62,7 @@ class Metrics {
 
   mutable Mutex mutex_;
   std::map<std::string, Route, std::less<>> routes_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, int64_t> token_refusals_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace cronium::gateway

@@ -6,6 +6,7 @@
 
 #include "common/error.h"
 #include "common/log.h"
+#include "common/token/token.h"
 
 namespace cronium::gateway {
 
@@ -53,6 +54,7 @@ void ControllerClient::OnEnd(RetryingCall* call, const absl::Status& status) {
                             status.code() == absl::StatusCode::kDeadlineExceeded) &&
                            ErrorReason(status).empty();
   if (unreachable) metrics_->CallFailed();
+  CountRefusal(status);
   if (reachable_.exchange(!unreachable) == unreachable) {
     if (unreachable) {
       LogWarning("the controller does not answer", {{"reason", status}});
@@ -63,6 +65,22 @@ void ControllerClient::OnEnd(RetryingCall* call, const absl::Status& status) {
   MutexLock lock(&mutex_);
   calls_.erase(call->shared_from_this());
   if (calls_.empty()) changed_.NotifyAll();
+}
+
+// The controller's refusals of tokens that were right here.
+void ControllerClient::CountRefusal(const absl::Status& status) {
+  if (status.code() != absl::StatusCode::kPermissionDenied &&
+      status.code() != absl::StatusCode::kUnauthenticated) {
+    return;
+  }
+  const std::string reason = ErrorReason(status);
+  if (reason == "EXECUTION_ENDED") {
+    metrics_->TokenRefused("ended");
+  } else if (reason == "WRONG_NODE") {
+    metrics_->TokenRefused("wrong_node");
+  } else if (const std::string check = FailedTokenCheck(status); !check.empty()) {
+    metrics_->TokenRefused(check);
+  }
 }
 
 void ControllerClient::Shutdown() {

@@ -78,6 +78,7 @@ class ControllerClient {
   void Start(std::shared_ptr<RetryingCall> call, const CallOptions& call_options);
   // Of each call, when it has ended.
   void OnEnd(RetryingCall* call, const absl::Status& status);
+  void CountRefusal(const absl::Status& status);
 
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::RuntimeService::Stub> stub_;

@@ -24,7 +24,8 @@ TokenChecker::TokenChecker(KeyRing* keys, const Clock* clock, size_t max_remembe
 void TokenChecker::Check(absl::string_view token, Done done) {
   if (token.empty()) {
     done(MakeError(absl::StatusCode::kUnauthenticated, "TOKEN_MISSING",
-                   "the header Authorization: Bearer with the execution token is required"));
+                   "the header Authorization: Bearer with the execution token is required",
+                   {{"check", "missing"}}));
     return;
   }
   std::string hash = HashOf(token);

@@ -46,6 +46,18 @@ TEST(JsonFieldTest, WhatIsNoObjectOrLacksTheFieldIsRefused) {
   EXPECT_THAT(Refusal(R"({"value":1,"value":1})"), Eq("value: is there more than once"));
 }
 
+TEST(JsonFieldTest, OfTwoFieldsTheSecondMayBeAbsent) {
+  const auto both = TakeJsonFields(R"({"separator":", ","x":1,"text":"a"})", "text", "separator");
+  ASSERT_TRUE(both.ok()) << both.status();
+  EXPECT_EQ(both->first, R"("a")");
+  EXPECT_EQ(both->second, R"(", ")");
+  EXPECT_EQ(TakeJsonFields(R"({"text":"a"})", "text", "separator")->second, "");
+  for (const char* wrong : {"", "[]", "{", R"({"separator":","})", R"({"text":1,"text":1})",
+                            R"({"text":1,"separator":1,"separator":2})"}) {
+    EXPECT_FALSE(TakeJsonFields(wrong, "text", "separator").ok()) << wrong;
+  }
+}
+
 TEST(JsonFieldTest, WhatIsNoJsonIsRefusedWhereverItIsBroken) {
   const std::string good = R"({"a":[1,2.5e3,"x\n",true],"value":{"k":null}})";
   ASSERT_EQ(Take(good), R"({"k":null})");

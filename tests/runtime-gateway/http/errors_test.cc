@@ -31,7 +31,9 @@ std::vector<RouteCase> ExecutionRoutes() {
           {"GET", "variables", ""},
           {"GET", "variables/k", ""},
           {"PUT", "variables/k", R"({"value":1})"},
-          {"DELETE", "variables/k", ""}};
+          {"DELETE", "variables/k", ""},
+          {"POST", "variables/n/increment", R"({"by":1})"},
+          {"POST", "variables/s/append", R"({"text":"x"})"}};
 }
 
 class ErrorsTest : public GatewayFixture, public testing::WithParamInterface<bool> {
@@ -67,10 +69,6 @@ TEST_P(ErrorsTest, UnknownRoutesAreNotFound) {
   }
   ExpectError(AskRaw(RequestText("POST", "/tool-actions", {Bearer(Token())}, "{}")), 404,
               "ROUTE_NOT_FOUND", "not found");
-  ExpectError(Ask("POST", "variables/n/increment", R"({"by":1})"), 404, "ROUTE_NOT_FOUND",
-              Eq("not found"));
-  ExpectError(Ask("POST", "variables/n/append", R"({"text":"x"})"), 404, "ROUTE_NOT_FOUND",
-              Eq("not found"));
 }
 
 TEST_P(ErrorsTest, WrongMethodsAreToldTheRightOnes) {
@@ -91,6 +89,8 @@ TEST_P(ErrorsTest, WrongMethodsAreToldTheRightOnes) {
   expect("PUT", Path("condition"), "GET, HEAD, POST");
   expect("POST", Path("variables"), "GET, HEAD");
   expect("POST", Path("variables/k"), "GET, HEAD, PUT, DELETE");
+  expect("POST", Path("variables/increment"), "GET, HEAD, PUT, DELETE");
+  expect("PATCH", Path("variables/k/increment"), "GET, HEAD, PUT, DELETE");
   expect("PATCH", Path("variables/k"), "GET, HEAD, PUT, DELETE");
   expect("OPTIONS", Path("variables/k"), "GET, HEAD, PUT, DELETE");
   expect("BREW", Path("variables/k"), "GET, HEAD, PUT, DELETE");
@@ -155,6 +155,8 @@ TEST_P(ErrorsTest, WhatTheControllerSaysBecomesStatusMessageAndCode) {
                         {absl::StatusCode::kAborted, "CONFLICT", 409},
                         {absl::StatusCode::kAborted, "ETAG_MISMATCH", 412},
                         {absl::StatusCode::kFailedPrecondition, "NOT_NOW", 409},
+                        {absl::StatusCode::kOutOfRange, "VARIABLE_OUT_OF_RANGE", 409},
+                        {absl::StatusCode::kOutOfRange, "VARIABLE_TOO_LARGE", 413},
                         {absl::StatusCode::kResourceExhausted, "QUOTA", 429},
                         {absl::StatusCode::kInternal, "STORE_FAILED", 500},
                         {absl::StatusCode::kDataLoss, "STORE_FAILED", 500},
@@ -183,8 +185,10 @@ TEST_P(ErrorsTest, BodiesOfTheWrongShapeNameTheField) {
     std::string rest;
     std::string field;
   };
-  for (const Case& c : {Case{"POST", "output", "data"}, Case{"POST", "condition", "condition"},
-                        Case{"PUT", "variables/k", "value"}}) {
+  for (const Case& c :
+       {Case{"POST", "output", "data"}, Case{"POST", "condition", "condition"},
+        Case{"PUT", "variables/k", "value"}, Case{"POST", "variables/k/increment", "by"},
+        Case{"POST", "variables/k/append", "text"}}) {
     SCOPED_TRACE(c.rest);
     const auto expect = [&](const std::string& body,
                             const testing::Matcher<const std::string&>& message) {
@@ -210,6 +214,31 @@ TEST_P(ErrorsTest, BodiesOfTheWrongShapeNameTheField) {
   for (const char* value : {"1", "\"true\"", "null", "[true]"}) {
     ExpectError(Ask("POST", "condition", absl::StrCat("{\"condition\":", value, "}")), 400,
                 "INVALID_REQUEST", Eq("condition: is not true or false"));
+  }
+  for (const char* by : {"\"1\"", "null", "true", "[1]", "{}"}) {
+    ExpectError(Ask("POST", "variables/k/increment", absl::StrCat("{\"by\":", by, "}")), 400,
+                "INVALID_REQUEST", Eq("by: is not a number"));
+  }
+  for (const char* text : {"1", "null", "true", "[\"x\"]", "{}"}) {
+    ExpectError(Ask("POST", "variables/k/append", absl::StrCat("{\"text\":", text, "}")), 400,
+                "INVALID_REQUEST", Eq("text: is not a string"));
+    ExpectError(Ask("POST", "variables/k/append",
+                    absl::StrCat("{\"text\":\"x\",\"separator\":", text, "}")),
+                400, "INVALID_REQUEST", Eq("separator: is not a string"));
+  }
+  EXPECT_EQ(service_->calls(), 0);
+}
+
+TEST_P(ErrorsTest, AnIdempotencyKeyThatIsNoneIsNamed) {
+  Start();
+  for (const std::string& key : {std::string(129, 'k'), std::string("a\tb"),
+                                 std::string("\xC3\xA9"), std::string("a\x7F")}) {
+    for (const RouteCase& route : ExecutionRoutes()) {
+      if (route.method == "GET") continue;
+      SCOPED_TRACE(absl::StrCat(route.method, " ", route.rest, " ", key));
+      ExpectError(Ask(route.method, route.rest, route.body, {"Idempotency-Key: " + key}), 400,
+                  "INVALID_REQUEST", StartsWith("Idempotency-Key: "));
+    }
   }
   EXPECT_EQ(service_->calls(), 0);
 }
@@ -265,6 +294,23 @@ TEST_P(ErrorsTest, TooManyCallsAreToldWhenToComeBack) {
       AskRaw(RequestText("GET", "/executions/exec_BBBBBBBBBBBB/input", {Bearer(other)})).status,
       200);
   EXPECT_EQ(AskRaw(RequestText("GET", "/health", {})).status, 200);
+}
+
+TEST_P(ErrorsTest, ANamespacesOwnRateComesInItsTokens) {
+  options_.rate_limit_per_minute = 1;
+  Start();
+  const auto ask = [&](int64_t limit) {
+    const std::string id = absl::StrCat("exec_limit", limit);
+    const std::string token = Token([&](TokenClaims* c) {
+      c->execution_id = id;
+      c->calls_per_minute = limit;
+    });
+    return AskRaw(RequestText("GET", absl::StrCat("/executions/", id, "/input"), {Bearer(token)}));
+  };
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(ask(2).status, 200);
+  ExpectError(ask(2), 429, "RATE_LIMITED", _);
+  EXPECT_EQ(ask(2).headers.at("retry-after"), "30");
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(ask(0).status, 200);
 }
 
 TEST_P(ErrorsTest, OnlyARightfulCallerUsesUpAnExecutionsShare) {

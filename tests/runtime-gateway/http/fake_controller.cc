@@ -129,6 +129,11 @@ std::string FakeRuntimeService::last_node() const {
   return last_node_;
 }
 
+std::string FakeRuntimeService::last_idempotency_key() const {
+  MutexLock lock(&mutex_);
+  return last_idempotency_key_;
+}
+
 absl::StatusOr<TokenClaims> FakeRuntimeService::Authenticate(const Context& context) {
   const std::optional<PeerIdentity> peer = PeerOf(*context.auth_context());
   last_node_ = peer.has_value() ? peer->node : MetadataOf(context, "cronium-dev-node");
@@ -206,6 +211,7 @@ grpc::ServerUnaryReactor* FakeRuntimeService::SetOutput(Context* context,
                                                         const v1::SetOutputRequest* request,
                                                         v1::SetOutputResponse*) {
   return Answer(context, [this, request](const TokenClaims&) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    last_idempotency_key_ = request->idempotency_key();
     output_ = request->output_json();
     return absl::OkStatus();
   });
@@ -255,6 +261,7 @@ grpc::ServerUnaryReactor* FakeRuntimeService::SetCondition(Context* context,
                                                            const v1::SetConditionRequest* request,
                                                            v1::SetConditionResponse*) {
   return Answer(context, [this, request](const TokenClaims&) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    last_idempotency_key_ = request->idempotency_key();
     condition_ = request->condition();
     return absl::OkStatus();
   });
@@ -304,6 +311,7 @@ grpc::ServerUnaryReactor* FakeRuntimeService::WriteVariable(Context* context,
   return Answer(
       context,
       [this, request, response](const TokenClaims&) ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::Status {
+        last_idempotency_key_ = request->idempotency_key();
         const auto found = variables_.find(request->key());
         if (!request->etag().empty() &&
             (found == variables_.end() || EtagOf(found->second.revision) != request->etag())) {
@@ -319,6 +327,7 @@ grpc::ServerUnaryReactor* FakeRuntimeService::RemoveVariable(
     Context* context, const v1::RemoveVariableRequest* request, v1::RemoveVariableResponse*) {
   return Answer(
       context, [this, request](const TokenClaims&) ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::Status {
+        last_idempotency_key_ = request->idempotency_key();
         const auto found = variables_.find(request->key());
         if (found == variables_.end()) return NotFound(request->key());
         if (!request->etag().empty() && EtagOf(found->second.revision) != request->etag()) {
@@ -327,6 +336,53 @@ grpc::ServerUnaryReactor* FakeRuntimeService::RemoveVariable(
         variables_.erase(found);
         return absl::OkStatus();
       });
+}
+
+grpc::ServerUnaryReactor* FakeRuntimeService::IncrementVariable(
+    Context* context, const v1::IncrementVariableRequest* request,
+    v1::IncrementVariableResponse* response) {
+  return Answer(context,
+                [this, request, response](const TokenClaims&)
+                    ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::Status {
+                      last_idempotency_key_ = request->idempotency_key();
+                      const auto counted = counted_.find(request->idempotency_key());
+                      if (counted != counted_.end() && !counted->first.empty()) {
+                        *response = counted->second;
+                        return absl::OkStatus();
+                      }
+                      Entry& entry = variables_[request->key()];
+                      int64_t present = 0, by = 0;
+                      if (!absl::SimpleAtoi(request->by_json(), &by) ||
+                          (!entry.json.empty() && !absl::SimpleAtoi(entry.json, &present))) {
+                        return absl::InternalError("only integers are added here");
+                      }
+                      entry = {absl::StrCat(present + by), ++revision_};
+                      response->set_value_json(entry.json);
+                      response->set_etag(EtagOf(entry.revision));
+                      counted_[request->idempotency_key()] = *response;
+                      return absl::OkStatus();
+                    });
+}
+
+grpc::ServerUnaryReactor* FakeRuntimeService::AppendVariable(
+    Context* context, const v1::AppendVariableRequest* request,
+    v1::AppendVariableResponse* response) {
+  return Answer(context,
+                [this, request, response](const TokenClaims&)
+                    ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::Status {
+                      last_idempotency_key_ = request->idempotency_key();
+                      const auto inner = [](const std::string& quoted) {
+                        return quoted.empty() ? "" : quoted.substr(1, quoted.size() - 2);
+                      };
+                      Entry& entry = variables_[request->key()];
+                      const std::string present = inner(entry.json);
+                      entry = {absl::StrCat("\"", present,
+                                            present.empty() ? "" : inner(request->separator_json()),
+                                            inner(request->text_json()), "\""),
+                               ++revision_};
+                      response->set_etag(EtagOf(revision_));
+                      return absl::OkStatus();
+                    });
 }
 
 FakeController::FakeController(std::shared_ptr<grpc::ServerCredentials> credentials)

@@ -54,6 +54,8 @@ class FakeRuntimeService final : public v1::RuntimeService::CallbackService {
   int calls() const;
   // The node that the last call's certificate named, or else what it brought as cronium-dev-node.
   std::string last_node() const;
+  // Of the last call that changes something.
+  std::string last_idempotency_key() const;
 
  private:
   using Reactor = grpc::ServerUnaryReactor;
@@ -83,6 +85,11 @@ class FakeRuntimeService final : public v1::RuntimeService::CallbackService {
                          v1::WriteVariableResponse* response) override;
   Reactor* RemoveVariable(Context* context, const v1::RemoveVariableRequest* request,
                           v1::RemoveVariableResponse*) override;
+  // Adds integers, once for each key.
+  Reactor* IncrementVariable(Context* context, const v1::IncrementVariableRequest* request,
+                             v1::IncrementVariableResponse* response) override;
+  Reactor* AppendVariable(Context* context, const v1::AppendVariableRequest* request,
+                          v1::AppendVariableResponse* response) override;
 
   Reactor* ExecuteToolAction(Context* context, const v1::ExecuteToolActionRequest* request,
                              v1::ExecuteToolActionResponse* response) override;
@@ -116,6 +123,8 @@ class FakeRuntimeService final : public v1::RuntimeService::CallbackService {
   int key_fetches_ ABSL_GUARDED_BY(mutex_) = 0;
   int calls_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string last_node_ ABSL_GUARDED_BY(mutex_);
+  std::string last_idempotency_key_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, v1::IncrementVariableResponse> counted_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Serves a FakeRuntimeService on a free port of the loopback, which it keeps when it goes away and

@@ -97,6 +97,24 @@ TEST_F(LifecycleTest, ADeletionThatBrokeOffAfterItsEffectIsASuccess) {
   EXPECT_EQ(Ask("DELETE", "variables/n").status, 404);
 }
 
+TEST_F(LifecycleTest, AnIncrementThatBrokeOffIsMadeAgainWhereItHasAKeyAndNotWithoutOne) {
+  Start();
+  const auto break_off = [&] {
+    service_->FailNext(2, absl::UnavailableError("Socket closed"), /*after_effect=*/true);
+  };
+  break_off();
+  EXPECT_EQ(Ask("POST", "variables/n/increment", R"({"by":1})", {"Idempotency-Key: k1"}).body,
+            R"({"success":true,"data":{"key":"n","value":1}})");
+  EXPECT_EQ(service_->calls(), 3);
+  EXPECT_EQ(service_->last_idempotency_key(), "k1");
+  EXPECT_EQ(service_->variable("n"), "1");
+  break_off();
+  ExpectError(Ask("POST", "variables/n/increment", R"({"by":1})"), 503, "OUTCOME_UNKNOWN",
+              HasSubstr("not known whether"));
+  EXPECT_EQ(service_->calls(), 4);
+  EXPECT_EQ(service_->variable("n"), "2");
+}
+
 TEST_F(LifecycleTest, AConditionalWriteThatBrokeOffIsNotMadeAgain) {
   Start();
   const std::string etag = Ask("PUT", "variables/n", R"({"value":1})").headers.at("etag");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each route does when all goes well, over both transports.
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -139,6 +141,45 @@ TEST_P(RoutesTest, AKeyIsWhateverFollowsHoweverItIsEncoded) {
     EXPECT_EQ(Ask("PUT", "variables/" + encoded, R"({"value":7})").status, 200) << encoded;
     EXPECT_EQ(service_->variable(key), "7") << key;
     EXPECT_EQ(Json::parse(Ask("GET", "variables/" + encoded).body)["data"]["key"], key);
+  }
+}
+
+TEST_P(RoutesTest, AVariableIsCountedUpAndAppendedTo) {
+  const RawReply counted = Ask("POST", "variables/a/n/increment", R"({"by": 41})");
+  EXPECT_EQ(counted.status, 200);
+  EXPECT_EQ(counted.body, R"({"success":true,"data":{"key":"a/n","value":41}})");
+  EXPECT_EQ(Ask("GET", "variables/a%2Fn").headers.at("etag"), counted.headers.at("etag"));
+  EXPECT_EQ(Ask("POST", "variables/a%2Fn/increment", R"({"by":1})").body,
+            R"({"success":true,"data":{"key":"a/n","value":42}})");
+  EXPECT_EQ(Ask("POST", "variables/a%2Fn%2fincrement", R"({"by":-2})").body,
+            R"({"success":true,"data":{"key":"a/n","value":40}})");
+
+  for (const char* body : {R"({"text":"one"})", R"({"separator":", ","text":"tw\u006f"})"}) {
+    const RawReply appended = Ask("POST", "variables/s/append", body);
+    EXPECT_EQ(appended.body, R"({"success":true})");
+    EXPECT_EQ(Ask("GET", "variables/s").headers.at("etag"), appended.headers.at("etag"));
+  }
+  EXPECT_EQ(service_->variable("s"), R"("one, tw\u006f")");
+  // A key that ends as the verb does.
+  EXPECT_EQ(Ask("POST", "variables/x/append/append", R"({"text":"y"})").status, 200);
+  EXPECT_EQ(service_->variable("x/append"), R"("y")");
+}
+
+TEST_P(RoutesTest, ACallIsHandedOnWithItsIdempotencyKey) {
+  const std::string longest(128, 'k');
+  for (const auto& [method, rest, body] :
+       std::vector<std::tuple<std::string, std::string, std::string>>{
+           {"POST", "output", R"({"data":1})"},
+           {"POST", "condition", R"({"condition":true})"},
+           {"PUT", "variables/k", R"({"value":1})"},
+           {"DELETE", "variables/k", ""},
+           {"POST", "variables/n/increment", R"({"by":1})"},
+           {"POST", "variables/s/append", R"({"text":"x"})"}}) {
+    SCOPED_TRACE(method + " " + rest);
+    EXPECT_EQ(Ask(method, rest, body, {"idempotency-key: " + longest}).status, 200);
+    EXPECT_EQ(service_->last_idempotency_key(), longest);
+    EXPECT_NE(Ask(method, rest, body).status, 400);
+    EXPECT_EQ(service_->last_idempotency_key(), "");
   }
 }
 

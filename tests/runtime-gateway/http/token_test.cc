@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "common/error.h"
 #include "tests/runtime-gateway/http/gateway_fixture.h"
 
 namespace cronium::gateway {
@@ -156,6 +157,41 @@ TEST_F(TokenAttackTest, UnknownKeysShareTheirFetches) {
   // more for stragglers.
   EXPECT_LE(service_->key_fetches() - before, 8);
   EXPECT_GE(service_->key_fetches() - before, 1);
+}
+
+TEST_F(TokenAttackTest, EachRefusalIsCountedByItsReason) {
+  Start();
+  const auto refuse = [&](int status, const RawReply& reply) {
+    EXPECT_EQ(reply.status, status) << reply.body;
+  };
+  const std::string token = Token();
+  const std::vector<std::string> parts = absl::StrSplit(token, '.');
+  refuse(401, AskRaw(RequestText("GET", Path("input"), {})));
+  refuse(401, AskWith(absl::StrCat(Encode(R"({"alg":"none"})"), ".", parts[1], ".")));
+  FakeRuntimeService other;
+  refuse(401, AskWith(other.Sign(TokenClaims())));
+  refuse(401, AskWith(absl::StrCat(parts[0], ".", parts[1], ".", Encode(std::string(64, 'x')))));
+  refuse(401, AskWith("junk"));
+  refuse(401, AskWith(std::string(5000, 'x')));
+  refuse(401, AskWith(Token([](TokenClaims* c) { c->scope = "admin"; })));
+  refuse(401, AskWith(Token([](TokenClaims* c) { c->expires_at = absl::UnixEpoch(); })));
+  refuse(401, AskWith(Token([](TokenClaims* c) { c->not_before = absl::Now() + absl::Hours(1); })));
+  refuse(403, AskRaw(RequestText("GET", "/executions/exec_AAAAAAAAAAAA/input", {Bearer(token)})));
+  for (const auto& [code, reason] :
+       {std::pair{absl::StatusCode::kPermissionDenied, "EXECUTION_ENDED"},
+        std::pair{absl::StatusCode::kPermissionDenied, "WRONG_NODE"}}) {
+    service_->FailNext(1, MakeError(code, reason, "no"));
+    refuse(403, AskWith(token));
+  }
+  EXPECT_EQ(AskWith(token).status, 200);
+
+  over_loopback_ = true;
+  const std::string metrics = AskRaw(RequestText("GET", "/metrics", {})).body;
+  for (const char* reason : {"missing", "algorithm", "key", "signature", "format", "size", "scope",
+                             "expired", "not_yet", "other_execution", "ended", "wrong_node"}) {
+    EXPECT_THAT(metrics, HasSubstr(absl::StrCat("cronium_gateway_token_refusals_total{reason=\"",
+                                                reason, "\"} 1\n")));
+  }
 }
 
 TEST_F(TokenAttackTest, JunkCausesNoFetch) {
