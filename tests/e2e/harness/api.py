@@ -217,6 +217,11 @@ class Api:
         request = variable_service_pb2.SetVariableRequest(key=key, value_json=value_json)
         self.variables.SetVariable(request, timeout=seconds(30))
 
+    def list_variables(self, prefix=""):
+        """The first page of them."""
+        request = variable_service_pb2.ListVariablesRequest(prefix=prefix)
+        return list(self.variables.ListVariables(request, timeout=seconds(30)).variables)
+
     def get_variable(self, key):
         request = variable_service_pb2.GetVariableRequest(key=key)
         return self.variables.GetVariable(request, timeout=seconds(30)).variable
