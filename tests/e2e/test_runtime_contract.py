@@ -14,7 +14,7 @@ from harness.protos import job_pb2
 from harness.testing import assert_succeeded
 from harness.waiting import seconds, wait_for
 from runtime_contract import bundle, suites
-from runtime_contract.checks import Api, expect_error
+from runtime_contract.checks import Api, expect_error, expect_ok
 
 INPUT = r'{"z":[1.10,9007199254740993,-0,null,false,""],"a":{"\u00e9":"é"},"b":17}'
 NAME = ["--tcp", "runtime-api:8081"]
@@ -34,7 +34,7 @@ HOST = "on the host"
 @pytest.fixture(scope="module")
 def cluster(make_cluster):
     """One in which an execution may make as many calls as all checks take."""
-    return make_cluster(gateway_flags=["--rate-limit-per-minute", "100000"])
+    return make_cluster(controller_flags=["--runtime-calls-per-minute", "0"])
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +125,17 @@ def test_the_token_of_an_execution_that_ended_is_403(cluster):
 
     for method, rest, body in (("GET", "input", None), ("PUT", "variables/a", {"value": 1}), ("POST", "output", {"data": 1})):
         expect_error(host.api().call(method, host.api().path(rest), body), 403, "EXECUTION_ENDED")
+
+
+def test_an_idempotency_key_is_of_one_execution(cluster):
+    hosts = [OnTheHost(cluster), OnTheHost(cluster)]
+
+    answers = [expect_ok(host.api().call("POST", host.api().variable("contract/shared", "increment"), {"by": 1},
+                                         [("Idempotency-Key", "the same")]))["data"]["value"] for host in hosts * 2]
+
+    assert answers == [1, 2, 1, 2]
+    for host in hosts:
+        host.close()
 
 
 def test_what_is_set_through_one_gateway_is_in_the_database_and_in_the_api(cluster):

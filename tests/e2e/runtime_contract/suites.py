@@ -3,7 +3,7 @@
 
 # Importing a module puts its checks on the list.
 from runtime_contract import check_routes, check_tokens, check_keys, check_values  # noqa: F401
-from runtime_contract import check_bodies, check_protocol, check_etags, check_tools, check_limits  # noqa: F401
+from runtime_contract import check_bodies, check_protocol, check_etags, check_writes, check_tools, check_limits  # noqa: F401
 from runtime_contract.checks import CHECKS, SPECIAL_GROUPS
 
 
