@@ -5,9 +5,10 @@
 #include "absl/status/statusor.h"
 #include "agent/process/agent.h"
 #include "agent/process/options.h"
+#include "common/descriptor_limit.h"
 #include "common/fault.h"
 #include "common/log.h"
-#include "common/rpc/grpc_log.h"
+#include "common/rpc/prepare_grpc.h"
 #include "common/shutdown.h"
 
 namespace cronium::agent {
@@ -20,11 +21,12 @@ int Fail(const absl::Status& status) {
 
 int Main(int argc, char** argv) {
   BlockShutdownSignals();
+  RaiseDescriptorLimit();
   AgentOptions options;
   const int status = ParseAgentOptions(argc, argv, &options);
   if (status >= 0) return status;
   if (const absl::Status armed = ArmFaultsFromEnvironment(); !armed.ok()) return Fail(armed);
-  RouteGrpcLog();
+  PrepareGrpc();
   absl::StatusOr<std::unique_ptr<Agent>> agent = Agent::Create(options);
   if (!agent.ok()) return Fail(agent.status());
   (*agent)->Start();

@@ -9,11 +9,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/config/config.h"
+#include "common/descriptor_limit.h"
 #include "common/fault.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/rpc/credentials.h"
-#include "common/rpc/grpc_log.h"
+#include "common/rpc/prepare_grpc.h"
 #include "common/shutdown.h"
 #include "controller/process/certificates.h"
 #include "controller/process/controller.h"
@@ -225,8 +226,9 @@ int RunServe(int argc, char** argv) {
   if (status >= 0) return status;
 
   BlockShutdownSignals();
+  RaiseDescriptorLimit();
   if (absl::Status armed = ArmFaultsFromEnvironment(); !armed.ok()) return Fail(armed);
-  RouteGrpcLog();
+  PrepareGrpc();
   ControllerOptions options;
   options.data.path = flags.data_dir;
   options.listen = flags.listen;

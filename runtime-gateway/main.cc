@@ -9,14 +9,16 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
 #include "common/config/config.h"
+#include "common/descriptor_limit.h"
 #include "common/fault.h"
 #include "common/ids.h"
 #include "common/log.h"
 #include "common/rpc/credentials.h"
-#include "common/rpc/grpc_log.h"
+#include "common/rpc/prepare_grpc.h"
 #include "common/shutdown.h"
 #include "runtime-gateway/gateway.h"
 
@@ -68,8 +70,9 @@ void AddOptions(CLI::App* app, Config* config) {
   app->add_option("--threads", gateway.server.threads, "Threads that serve the socket")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
-  app->add_option("--max-connections", gateway.server.max_connections,
-                  "Open connections of each listener; more wait")
+  app->add_option(
+         "--max-connections", gateway.server.max_connections,
+         "Open connections of each listener; past it, a new one ends the one that waits longest")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   app->add_option("--idle-timeout-ms", config->idle_timeout_ms,
@@ -120,6 +123,20 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const Config& config) {
   return grpc::CreateCustomChannel(config.controller, credentials, arguments);
 }
 
+// Before the first connection is refused for lack of a descriptor.
+absl::Status CheckDescriptors(const GatewayOptions& gateway) {
+  // gRPC, logs, epoll, and connections that are being closed.
+  constexpr int64_t kOthers = 512;
+  const int64_t listeners = gateway.listen.empty() ? 1 : 2;
+  const int64_t needed = listeners * gateway.server.max_connections + kOthers;
+  const int64_t allowed = RaiseDescriptorLimit();
+  if (allowed >= needed) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--max-connections ", gateway.server.max_connections, " needs ", needed,
+      " open descriptors, and this process may have ", allowed,
+      ": raise its hard limit (LimitNOFILE= of the unit, ulimit -Hn), or allow fewer connections"));
+}
+
 int Fail(const absl::Status& status) {
   LogError("cannot start", {{"reason", status.message()}});
   return 1;
@@ -138,7 +155,7 @@ int Main(int argc, char** argv) {
   });
   if (status >= 0) return status;
   if (absl::Status armed = ArmFaultsFromEnvironment(); !armed.ok()) return Fail(armed);
-  RouteGrpcLog();
+  PrepareGrpc();
 
   GatewayOptions& options = config.gateway;
   options.drain = absl::Milliseconds(config.drain_ms);
@@ -147,6 +164,7 @@ int Main(int argc, char** argv) {
   options.client.retry_for = absl::Milliseconds(config.retry_for_ms);
   options.client.dev_node = config.dev ? config.node : "";
 
+  if (absl::Status enough = CheckDescriptors(options); !enough.ok()) return Fail(enough);
   absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = Connect(config);
   if (!channel.ok()) return Fail(channel.status());
   const RealClock clock;

@@ -16,7 +16,7 @@
 #include "absl/time/clock.h"
 #include "common/log.h"
 #include "common/mutex.h"
-#include "common/rpc/grpc_log.h"
+#include "common/rpc/prepare_grpc.h"
 #include "tools/bench/programs/controller_process.h"
 #include "tools/bench/programs/job_load.h"
 #include "tools/bench/programs/process_cpu.h"
@@ -274,7 +274,7 @@ int Main(int argc, char** argv) {
   app.add_option("--bar", flags.bar, "Exit status 1 below so many jobs/s")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   SetLogLevel("error").IgnoreError();
-  RouteGrpcLog();
+  PrepareGrpc();
   setvbuf(stdout, nullptr, _IOLBF, 0);
   const absl::StatusOr<int> result = Run(flags);
   if (result.ok()) return *result;

@@ -14,7 +14,7 @@
 #include "common/clock.h"
 #include "common/ids.h"
 #include "common/log.h"
-#include "common/rpc/grpc_log.h"
+#include "common/rpc/prepare_grpc.h"
 #include "common/rpc/status.h"
 #include "cronium/v1/job_service.grpc.pb.h"
 #include "tools/bench/programs/target.h"
@@ -120,7 +120,7 @@ int Main(int argc, char** argv) {
   app.add_flag("--dev", flags.dev, "Clear text");
   CLI11_PARSE(app, argc, argv);
   SetLogLevel("error").IgnoreError();
-  RouteGrpcLog();
+  PrepareGrpc();
   const absl::StatusOr<Target> target =
       flags.dev ? Target::Dev(flags.controller) : Target::Tls(flags.controller, flags.data_dir);
   if (!target.ok()) {
