@@ -53,11 +53,14 @@ MHD_Response* ToMhd(Response* response, bool close) {
 }  // namespace
 
 Exchange::Exchange(std::shared_ptr<ExchangeContext> context, Transport transport,
-                   absl::string_view target, MHD_Connection* connection)
+                   absl::string_view target, MHD_Connection* connection,
+                   ConnectionList* connections, ConnectionList::Handle place)
     : context_(std::move(context)),
       transport_(transport),
       target_(target),
       connection_(connection),
+      connections_(connections),
+      place_(place),
       begin_ns_(context_->clock->BoottimeNs()),
       body_share_(&context_->bodies),
       answer_share_(&context_->bodies) {
@@ -99,6 +102,7 @@ MHD_Result Exchange::OnEvent(const char* method, const char* data, size_t* data_
 
 void Exchange::OnEnd(MHD_RequestTerminationCode code) {
   if (phase_ != Phase::kAnswered) context_->metrics->RequestAborted();
+  connections_->Answered(place_);
   if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK) {
     LogDebug("request ended early", {{"route", route_}, {"code", static_cast<int>(code)}});
   }
@@ -112,6 +116,7 @@ void Exchange::OnEnd(MHD_RequestTerminationCode code) {
 
 void Exchange::StartAdmission(const char* method) {
   phase_ = Phase::kAdmitting;
+  connections_->Begin(place_);
   const absl::string_view length = Header(MHD_HTTP_HEADER_CONTENT_LENGTH);
   body_follows_ =
       !Header(MHD_HTTP_HEADER_TRANSFER_ENCODING).empty() || (!length.empty() && length != "0");
@@ -165,6 +170,7 @@ void Exchange::ApplyAdmission(Admission admission) {
   operation_ = std::move(std::get<std::unique_ptr<Operation>>(admission.outcome));
   refusal_ = CheckDeclaredLength(operation_->max_body_bytes());
   phase_ = refusal_.has_value() ? Phase::kRefused : Phase::kBody;
+  if (phase_ == Phase::kBody && body_follows_) connections_->WaitForRest(place_);
 }
 
 std::optional<Response> Exchange::CheckDeclaredLength(size_t limit) const {
@@ -198,6 +204,7 @@ MHD_Result Exchange::AddToBody(absl::string_view piece) {
 
 void Exchange::StartOperation() {
   phase_ = Phase::kRunning;
+  if (body_follows_) connections_->Begin(place_);
   operation_->Run(std::move(body_), [self = shared_from_this()](Response response) {
     self->Deliver(&Delivered::response, std::move(response));
   });
@@ -234,6 +241,7 @@ MHD_Result Exchange::Answer(Response response) {
   body_share_.Resize(0);
   if (!answer_share_.Resize(static_cast<int64_t>(response.body.size()))) response = NoMemory();
   Count(response);
+  connections_->Answered(place_);
   const auto status = static_cast<unsigned>(response.status);
   MHD_Response* out = ToMhd(&response, context_->closing);
   const MHD_Result queued = MHD_queue_response(connection_, status, out);

@@ -15,6 +15,7 @@
 #include "common/clock.h"
 #include "common/mutex.h"
 #include "runtime-gateway/http/byte_budget.h"
+#include "runtime-gateway/http/connection_list.h"
 #include "runtime-gateway/http/handler.h"
 #include "runtime-gateway/http/message.h"
 #include "runtime-gateway/metrics/metrics.h"
@@ -54,8 +55,9 @@ struct ExchangeContext {
 // libmicrohttpd does not end a suspended connection, so each exchange lives until both have come.
 class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
+  // place: of its connection in connections, which outlives the exchange's last event.
   Exchange(std::shared_ptr<ExchangeContext> context, Transport transport, absl::string_view target,
-           MHD_Connection* connection);
+           MHD_Connection* connection, ConnectionList* connections, ConnectionList::Handle place);
 
   MHD_Result OnEvent(const char* method, const char* data, size_t* data_size);
   void OnEnd(MHD_RequestTerminationCode code);
@@ -96,6 +98,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   const Transport transport_;
   const std::string target_;
   MHD_Connection* const connection_;
+  ConnectionList* const connections_;
+  const ConnectionList::Handle place_;
   const int64_t begin_ns_;
 
   Phase phase_ = Phase::kHead;

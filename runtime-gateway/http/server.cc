@@ -8,35 +8,55 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
+#include "common/thread_name.h"
 #include "runtime-gateway/http/exchange.h"
 
 namespace cronium::gateway {
 namespace {
 
 // Of one connection: the head, a window of the body, and the answer's head. libmicrohttpd reads a
-// head into half of it, and answers a larger one itself.
-constexpr size_t kConnectionMemoryBytes = 64 * 1024;
+// head into half of it, answers a larger one itself, and clears all of it after each request: more
+// than is needed costs time.
+size_t ConnectionMemoryBytes(size_t max_head_bytes) { return 2 * max_head_bytes + 8 * 1024; }
+
+// Connections of a loop past its limit, while those that are ended for them still close.
+constexpr int kRoomWhileClosing = 64;
 
 // One epoll loop. Several of them share a listening socket, rather than libmicrohttpd's own pool of
 // threads, whose quiescing aborts the process when a thread takes the socket out of its epoll set
 // at the same moment.
 struct Loop {
-  std::shared_ptr<ExchangeContext> context;
-  Transport transport;
+  Loop(std::shared_ptr<ExchangeContext> given_context, Transport given_transport, size_t limit)
+      : context(std::move(given_context)),
+        transport(given_transport),
+        connections(limit, context->clock) {}
+
+  const std::shared_ptr<ExchangeContext> context;
+  const Transport transport;
+  ConnectionList connections;
   MHD_Daemon* daemon = nullptr;
 };
 
 using ExchangePointer = std::shared_ptr<Exchange>;
 
+// What libmicrohttpd keeps for us with each connection.
+ConnectionList::Handle* PlaceOf(MHD_Connection* connection) {
+  const MHD_ConnectionInfo* info =
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+  return static_cast<ConnectionList::Handle*>(info->socket_context);
+}
+
 void* OnTarget(void* loop_pointer, const char* target, MHD_Connection* connection) {
   auto* loop = static_cast<Loop*>(loop_pointer);
-  return new ExchangePointer(std::make_shared<Exchange>(
-      loop->context, loop->transport, target == nullptr ? "" : target, connection));
+  return new ExchangePointer(std::make_shared<Exchange>(loop->context, loop->transport,
+                                                        target == nullptr ? "" : target, connection,
+                                                        &loop->connections, *PlaceOf(connection)));
 }
 
 MHD_Result OnEvent(void* /*loop*/, MHD_Connection* /*connection*/, const char* /*url*/,
@@ -53,13 +73,22 @@ void OnEnd(void* /*loop*/, MHD_Connection* /*connection*/, void** exchange,
   delete pointer;
 }
 
-void OnConnection(void* loop, MHD_Connection* /*connection*/, void** /*socket_context*/,
+void OnConnection(void* loop_pointer, MHD_Connection* connection, void** place,
                   MHD_ConnectionNotificationCode code) {
-  Metrics* metrics = static_cast<Loop*>(loop)->context->metrics;
+  auto* loop = static_cast<Loop*>(loop_pointer);
+  Metrics* metrics = loop->context->metrics;
   if (code == MHD_CONNECTION_NOTIFY_STARTED) {
     metrics->ConnectionOpened();
+    const MHD_ConnectionInfo* info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    auto* handle = new ConnectionList::Handle();
+    metrics->ConnectionsEnded(loop->connections.Add(info->connect_fd, handle));
+    *place = handle;
   } else {
     metrics->ConnectionClosed();
+    auto* handle = static_cast<ConnectionList::Handle*>(std::exchange(*place, nullptr));
+    loop->connections.Remove(*handle);
+    delete handle;
   }
 }
 
@@ -84,12 +113,19 @@ struct HttpServer::Impl {
         context(std::make_shared<ExchangeContext>(given.max_body_memory_bytes)) {}
 
   MHD_Daemon* StartLoop(Loop* loop, int fd, int max_connections) const;
+  // Ends connections that keep us waiting too long; until Stop.
+  void KeepTime();
 
   const ServerOptions options;
   std::vector<Listener> listeners;
   const std::shared_ptr<ExchangeContext> context;
   std::vector<std::unique_ptr<Loop>> loops;
   bool accepting = true;
+
+  std::thread timekeeper;
+  Mutex mutex;
+  CondVar stop_changed;
+  bool stopped ABSL_GUARDED_BY(mutex) = false;
 };
 
 MHD_Daemon* HttpServer::Impl::StartLoop(Loop* loop, int fd, int max_connections) const {
@@ -100,15 +136,28 @@ MHD_Daemon* HttpServer::Impl::StartLoop(Loop* loop, int fd, int max_connections)
       /*port=*/0, nullptr, nullptr, OnEvent, loop,     //
       MHD_OPTION_EXTERNAL_LOGGER, OnLogLine, nullptr,  // first, so that it gets what the others say
       MHD_OPTION_LISTEN_SOCKET, fd,                    //
-      MHD_OPTION_CONNECTION_LIMIT, static_cast<unsigned>(max_connections),  //
-      MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds,                          //
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionMemoryBytes,           //
-      MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,                                 //
-      MHD_OPTION_URI_LOG_CALLBACK, OnTarget, loop,                          //
-      MHD_OPTION_UNESCAPE_CALLBACK, KeepEscaped, nullptr,                   //
-      MHD_OPTION_NOTIFY_COMPLETED, OnEnd, nullptr,                          //
-      MHD_OPTION_NOTIFY_CONNECTION, OnConnection, loop,                     //
+      MHD_OPTION_CONNECTION_LIMIT, static_cast<unsigned>(max_connections),                //
+      MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds,                                        //
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, ConnectionMemoryBytes(options.max_head_bytes),  //
+      MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,                                               //
+      MHD_OPTION_URI_LOG_CALLBACK, OnTarget, loop,                                        //
+      MHD_OPTION_UNESCAPE_CALLBACK, KeepEscaped, nullptr,                                 //
+      MHD_OPTION_NOTIFY_COMPLETED, OnEnd, nullptr,                                        //
+      MHD_OPTION_NOTIFY_CONNECTION, OnConnection, loop,                                   //
       MHD_OPTION_END);
+}
+
+void HttpServer::Impl::KeepTime() {
+  SetThreadName("http-time");
+  const absl::Duration patience = options.idle_timeout + options.request_timeout;
+  const absl::Duration period = std::clamp(patience / 8, absl::Milliseconds(1), absl::Seconds(5));
+  MutexLock lock(&mutex);
+  while (!stopped) {
+    stop_changed.WaitFor(&mutex, absl::ToChronoNanoseconds(period));
+    for (const auto& loop : loops) {
+      context->metrics->ConnectionsEnded(loop->connections.EndThoseWaiting(patience));
+    }
+  }
 }
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const ServerOptions& options,
@@ -128,9 +177,9 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const ServerOption
   for (const Listener& listener : server->impl_->listeners) {
     const int threads = listener.transport() == Transport::kUnixSocket ? options.threads : 1;
     for (int i = 0; i < threads; ++i) {
-      auto loop = std::make_unique<Loop>(Loop{context, listener.transport()});
-      loop->daemon = server->impl_->StartLoop(loop.get(), listener.fd(),
-                                              std::max(1, options.max_connections / threads));
+      const int limit = std::max(1, options.max_connections / threads);
+      auto loop = std::make_unique<Loop>(context, listener.transport(), limit);
+      loop->daemon = server->impl_->StartLoop(loop.get(), listener.fd(), limit + kRoomWhileClosing);
       if (loop->daemon == nullptr) {
         return absl::InternalError(
             absl::StrCat(listener.address(), ": cannot start the HTTP server"));
@@ -139,6 +188,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const ServerOption
     }
     LogInfo("listening", {{"address", listener.address()}});
   }
+  server->impl_->timekeeper = std::thread([impl = server->impl_.get()] { impl->KeepTime(); });
   return server;
 }
 
@@ -167,6 +217,12 @@ bool HttpServer::WaitUntilIdle(absl::Duration timeout) {
 
 void HttpServer::Stop() {
   StopAccepting();
+  {
+    MutexLock lock(&impl_->mutex);
+    impl_->stopped = true;
+    impl_->stop_changed.NotifyAll();
+  }
+  if (impl_->timekeeper.joinable()) impl_->timekeeper.join();
   ExchangeContext& context = *impl_->context;
   {
     // libmicrohttpd cannot stop while a connection is suspended.

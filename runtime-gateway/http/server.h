@@ -18,11 +18,14 @@ namespace cronium::gateway {
 struct ServerOptions {
   // For the unix socket; a loopback listener has one.
   int threads = 2;
-  // Of each listener. Past it, new connections wait in the kernel's backlog until one ends.
+  // Of each listener, shared out evenly among its threads. Past it, a new connection ends the one
+  // that has kept us waiting longest (ConnectionList); while requests are under way on all of them,
+  // new connections wait in the kernel's backlog.
   int max_connections = 1024;
   // A connection on which nothing comes for this long is closed. Whole seconds.
   absl::Duration idle_timeout = absl::Seconds(60);
-  // A body that is not complete after this long is refused.
+  // A body that is not complete after this long is refused. A connection that has kept us waiting
+  // for this and the idle timeout together is ended, however much trickles in.
   absl::Duration request_timeout = absl::Minutes(2);
   // Request line and headers.
   size_t max_head_bytes = 16 * 1024;

@@ -81,6 +81,10 @@ std::string Metrics::Render() const {
   Counter("cronium_gateway_token_key_fetches", "Times that the token keys were fetched.",
           key_fetches_, &out);
   Gauge("cronium_gateway_connections", "Open HTTP connections.", connections_, &out);
+  Counter("cronium_gateway_ended_connections",
+          "Connections that were ended for keeping the gateway waiting: too long, or longest when "
+          "room was needed for others.",
+          ended_connections_, &out);
   Gauge("cronium_gateway_body_bytes", "Bytes of bodies held in memory.",
         body_bytes_ ? body_bytes_() : 0, &out);
   out += "# EOF\n";

@@ -27,6 +27,7 @@ class Metrics {
 
   void ConnectionOpened() { ++connections_; }
   void ConnectionClosed() { --connections_; }
+  void ConnectionsEnded(int count) { ended_connections_ += count; }
   void RequestAborted() { ++aborted_; }
   void CallRetried() { ++retries_; }
   void CallFailed() { ++failures_; }
@@ -35,6 +36,7 @@ class Metrics {
   void TokenRefused(absl::string_view reason);
 
   int64_t connections() const { return connections_; }
+  int64_t ended_connections() const { return ended_connections_; }
 
   // Read whenever the metrics are; must be set before others call.
   void set_body_bytes(std::function<int64_t()> read) { body_bytes_ = std::move(read); }
@@ -54,6 +56,7 @@ class Metrics {
   };
 
   std::atomic<int64_t> connections_{0};
+  std::atomic<int64_t> ended_connections_{0};
   std::atomic<int64_t> aborted_{0};
   std::atomic<int64_t> retries_{0};
   std::atomic<int64_t> failures_{0};

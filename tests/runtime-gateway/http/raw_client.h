@@ -35,6 +35,7 @@ class RawConnection {
   bool ReadsEnd();
   // No more bytes will be sent.
   void FinishSending();
+  int fd() const { return fd_.get(); }
 
  private:
   bool Fill();
