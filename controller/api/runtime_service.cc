@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "controller/actions/tool_actions.h"
 #include "controller/api/idempotency.h"
+#include "controller/api/read_batch.h"
 #include "controller/api/variables.h"
 
 namespace cronium::controller {
@@ -156,6 +157,15 @@ grpc::ServerUnaryReactor* RuntimeServiceImpl::ReadVariable(grpc::CallbackServerC
     return variable.status();
   };
   return HandleSimpleCall(services_, "/cronium.v1.RuntimeService/ReadVariable", context, handler);
+}
+
+grpc::ServerUnaryReactor* RuntimeServiceImpl::ReadVariables(grpc::CallbackServerContext* context,
+                                                            const v1::ReadVariablesRequest* request,
+                                                            v1::ReadVariablesResponse* response) {
+  const auto handler = [&](const Caller& caller) {
+    return ReadBatch(services_, caller.node, *request, response);
+  };
+  return HandleSimpleCall(services_, "/cronium.v1.RuntimeService/ReadVariables", context, handler);
 }
 
 grpc::ServerUnaryReactor* RuntimeServiceImpl::ScanVariables(grpc::CallbackServerContext* context,

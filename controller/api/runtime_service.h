@@ -33,6 +33,9 @@ class RuntimeServiceImpl : public v1::RuntimeService::CallbackService {
   grpc::ServerUnaryReactor* ReadVariable(grpc::CallbackServerContext* context,
                                          const v1::ReadVariableRequest* request,
                                          v1::ReadVariableResponse* response) override;
+  grpc::ServerUnaryReactor* ReadVariables(grpc::CallbackServerContext* context,
+                                          const v1::ReadVariablesRequest* request,
+                                          v1::ReadVariablesResponse* response) override;
   grpc::ServerUnaryReactor* ScanVariables(grpc::CallbackServerContext* context,
                                           const v1::ScanVariablesRequest* request,
                                           v1::ScanVariablesResponse* response) override;

@@ -70,7 +70,15 @@ absl::StatusOr<Caller> Authenticator::Decide(absl::string_view method,
   if (roles == nullptr) {
     return absl::InternalError(absl::StrCat(method, " is not in the access table"));
   }
-  if (Has(*roles, v1::ROLE_EXECUTION)) return AuthenticateExecution(credentials, now);
+  if (Has(*roles, v1::ROLE_EXECUTION)) {
+    const absl::StatusOr<Caller> node = AuthenticateNode(credentials);
+    if (!node.ok()) return node;
+    if (credentials.execution_token.empty()) {
+      return Unauthenticated("TOKEN_MISSING",
+                             "no execution token in the metadata key cronium-execution-token");
+    }
+    return DecideExecution(node->node, credentials.execution_token, now);
+  }
   if (Has(*roles, v1::ROLE_NODE)) return AuthenticateNode(credentials);
   return AuthenticateToken(*roles, method, credentials);
 }
@@ -98,15 +106,18 @@ absl::StatusOr<Caller> Authenticator::AuthenticateNode(const Credentials& creden
   return caller;
 }
 
-absl::StatusOr<Caller> Authenticator::AuthenticateExecution(const Credentials& credentials,
+absl::StatusOr<Caller> Authenticator::AuthenticateExecution(const std::string& node,
+                                                            const std::string& execution_token,
                                                             absl::Time now) const {
-  absl::StatusOr<Caller> node = AuthenticateNode(credentials);
-  if (!node.ok()) return node;
-  if (credentials.execution_token.empty()) {
-    return Unauthenticated("TOKEN_MISSING",
-                           "no execution token in the metadata key cronium-execution-token");
-  }
-  absl::StatusOr<TokenClaims> claims = tokens_->Verify(credentials.execution_token, now);
+  absl::StatusOr<Caller> caller = DecideExecution(node, execution_token, now);
+  if (!caller.ok()) CountRefusal(caller.status());
+  return caller;
+}
+
+absl::StatusOr<Caller> Authenticator::DecideExecution(const std::string& node,
+                                                      const std::string& execution_token,
+                                                      absl::Time now) const {
+  absl::StatusOr<TokenClaims> claims = tokens_->Verify(execution_token, now);
   if (!claims.ok()) return claims.status();
   std::shared_ptr<const ExecutionChange> execution = live_->Find(claims->execution_id);
   if (execution == nullptr) {
@@ -114,17 +125,17 @@ absl::StatusOr<Caller> Authenticator::AuthenticateExecution(const Credentials& c
                      absl::StrCat("execution ", claims->execution_id, " has ended"),
                      {{"execution_id", claims->execution_id}});
   }
-  if (execution->execution.node() != node->node) {
+  if (execution->execution.node() != node) {
     return MakeError(absl::StatusCode::kPermissionDenied, "WRONG_NODE",
                      absl::StrCat("execution ", claims->execution_id, " runs on node ",
-                                  execution->execution.node(), ", not on ", node->node),
+                                  execution->execution.node(), ", not on ", node),
                      {{"execution_id", claims->execution_id}});
   }
   Caller caller;
   caller.role = v1::ROLE_EXECUTION;
   caller.name = claims->execution_id;
   caller.name_space = execution->execution.namespace_();
-  caller.node = node->node;
+  caller.node = node;
   caller.execution = std::move(execution);
   return caller;
 }

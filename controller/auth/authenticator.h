@@ -60,6 +60,12 @@ class Authenticator {
   absl::StatusOr<Caller> Authenticate(absl::string_view method, const Credentials& credentials,
                                       absl::Time now) const;
 
+  // The execution that a token names, for a call that brings tokens of many: as Authenticate for an
+  // RPC of executions, once the call's node is known.
+  absl::StatusOr<Caller> AuthenticateExecution(const std::string& node,
+                                               const std::string& execution_token,
+                                               absl::Time now) const;
+
   // How many calls were refused so far, by the reason; of TOKEN_INVALID by the check that failed:
   // TOKEN_INVALID/signature.
   std::map<std::string, uint64_t> Refusals() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -67,10 +73,10 @@ class Authenticator {
  private:
   absl::StatusOr<Caller> Decide(absl::string_view method, const Credentials& credentials,
                                 absl::Time now) const;
+  absl::StatusOr<Caller> DecideExecution(const std::string& node,
+                                         const std::string& execution_token, absl::Time now) const;
   void CountRefusal(const absl::Status& status) const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<Caller> AuthenticateNode(const Credentials& credentials) const;
-  absl::StatusOr<Caller> AuthenticateExecution(const Credentials& credentials,
-                                               absl::Time now) const;
   absl::StatusOr<Caller> AuthenticateToken(const std::vector<v1::Role>& roles,
                                            absl::string_view method,
                                            const Credentials& credentials) const;

@@ -309,14 +309,27 @@ std::unique_ptr<Operation> AppendVariable(ControllerClient* client, const Effect
       EtagReply<v1::AppendVariableResponse>());
 }
 
-std::unique_ptr<Operation> ReadVariable(ControllerClient* client, const std::string& token,
-                                        const std::string& key) {
-  v1::ReadVariableRequest request;
-  request.set_key(key);
-  return ReadOperation<v1::ReadVariableRequest, v1::ReadVariableResponse>(
-      client, &Async::ReadVariable, token, std::move(request),
-      [](const v1::ReadVariableResponse& read) { return VariableReply(read.variable()); });
-}
+// Apart from the other reads, since it goes to the controller together with its like.
+class ReadVariable : public Operation {
+ public:
+  ReadVariable(ControllerClient* client, std::string token, std::string key)
+      : client_(client), token_(std::move(token)), key_(std::move(key)) {}
+
+  size_t max_body_bytes() const override { return kMaxIgnoredBodyBytes; }
+
+  void Run(std::string /*body*/, Reply reply) override {
+    client_->ReadVariable(
+        std::move(token_), std::move(key_),
+        [reply = std::move(reply)](const absl::StatusOr<v1::Variable>& variable) {
+          reply(variable.ok() ? VariableReply(*variable) : StatusResponse(variable.status()));
+        });
+  }
+
+ private:
+  ControllerClient* const client_;
+  std::string token_;
+  std::string key_;
+};
 
 Outcome EffectOperation(ControllerClient* client, const Route& route, const RequestHead& head,
                         Effect effect) {
@@ -343,7 +356,9 @@ Outcome VariableOperation(ControllerClient* client, const Route& route, const Re
   if (!key.ok()) return BadRequest(key.status().message());
   const absl::StatusOr<std::string> etag = ParseIfMatch(head.if_match);
   if (!etag.ok()) return BadRequest(etag.status().message());
-  if (head.method == "GET" || head.method == "HEAD") return ReadVariable(client, token, *key);
+  if (head.method == "GET" || head.method == "HEAD") {
+    return std::make_unique<ReadVariable>(client, token, *key);
+  }
   return EffectOperation(client, route, head, {token, *key, *etag, ""});
 }
 

@@ -173,10 +173,11 @@ void Exchange::ApplyAdmission(Admission admission) {
   if (phase_ == Phase::kBody && body_follows_) connections_->WaitForRest(place_);
 }
 
-std::optional<Response> Exchange::CheckDeclaredLength(size_t limit) const {
+std::optional<Response> Exchange::CheckDeclaredLength(size_t limit) {
   uint64_t length = 0;
   if (!absl::SimpleAtoi(Header(MHD_HTTP_HEADER_CONTENT_LENGTH), &length)) return std::nullopt;
   if (length > limit) return TooLarge(limit);
+  announced_bytes_ = length;
   // Rather than in the middle of it; AddToBody has the last word.
   if (context_->bodies.used() + static_cast<int64_t>(length) > context_->bodies.limit()) {
     return NoMemory();
@@ -193,8 +194,10 @@ MHD_Result Exchange::AddToBody(absl::string_view piece) {
     return AnswerAmidBody(TooSlow(context_->request_timeout));
   }
   if (size > body_.capacity()) {
+    // No more than was announced, where that is known: doubling would hold up to twice as much.
+    const size_t most = announced_bytes_ >= size ? announced_bytes_ : limit;
     const size_t capacity =
-        std::min(limit, std::max({size, 2 * body_.capacity(), kFirstBodyReserve}));
+        std::min(most, std::max({size, 2 * body_.capacity(), kFirstBodyReserve}));
     if (!body_share_.Resize(static_cast<int64_t>(capacity))) return AnswerAmidBody(NoMemory());
     body_.reserve(capacity);
   }

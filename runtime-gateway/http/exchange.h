@@ -70,7 +70,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void ApplyAdmission(Admission admission);
   // What is wrong with the head before anybody looks at what it asks for.
   std::optional<Response> CheckHead();
-  std::optional<Response> CheckDeclaredLength(size_t limit) const;
+  std::optional<Response> CheckDeclaredLength(size_t limit);
   MHD_Result AddToBody(absl::string_view piece);
   void StartOperation();
 
@@ -107,6 +107,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   bool body_follows_ = false;
   std::optional<Response> refusal_;
   std::unique_ptr<Operation> operation_;
+  // Content-Length; 0 where it is not known.
+  size_t announced_bytes_ = 0;
   std::string body_;
   ByteBudget::Share body_share_;
   ByteBudget::Share answer_share_;

@@ -15,7 +15,8 @@ ControllerClient::ControllerClient(std::shared_ptr<grpc::Channel> channel,
     : channel_(std::move(channel)),
       stub_(v1::RuntimeService::NewStub(channel_)),
       options_(std::move(options)),
-      metrics_(metrics) {}
+      metrics_(metrics),
+      reader_(this, options_.retry_for) {}
 
 ControllerClient::~ControllerClient() {
   Shutdown();
@@ -29,8 +30,9 @@ bool ControllerClient::IsConnected() {
 
 void ControllerClient::Start(std::shared_ptr<RetryingCall> call, const CallOptions& call_options) {
   RetryingCall::Policy policy;
-  policy.deadline =
-      std::chrono::system_clock::now() + absl::ToChronoMicroseconds(options_.retry_for);
+  const absl::Duration within =
+      call_options.within > absl::ZeroDuration() ? call_options.within : options_.retry_for;
+  policy.deadline = std::chrono::system_clock::now() + absl::ToChronoMicroseconds(within);
   policy.idempotent = call_options.idempotent;
   policy.execution_token = call_options.execution_token;
   policy.dev_node = options_.dev_node;

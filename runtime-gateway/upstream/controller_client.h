@@ -17,6 +17,7 @@
 #include "cronium/v1/runtime_service.grpc.pb.h"
 #include "runtime-gateway/metrics/metrics.h"
 #include "runtime-gateway/upstream/retrying_call.h"
+#include "runtime-gateway/upstream/variable_reader.h"
 
 namespace cronium::gateway {
 
@@ -32,6 +33,8 @@ struct CallOptions {
   std::string execution_token;
   // Whether it may be made again when it is not known whether the controller has seen it.
   bool idempotent = true;
+  // How long it may take with all its tries; retry_for where it is zero.
+  absl::Duration within;
 };
 
 template <typename Response>
@@ -67,6 +70,11 @@ class ControllerClient {
   void Call(Method<Request, Response> method, CallOptions call_options, Request request,
             std::function<void(CallResult<Response>)> done);
 
+  // ReadVariable, together with others where many are made at once. done as of Call.
+  void ReadVariable(std::string execution_token, std::string key, VariableReader::Done done) {
+    reader_.Read(std::move(execution_token), std::move(key), std::move(done));
+  }
+
   // Whether a connection stands. Where there is none, has one made.
   bool IsConnected();
 
@@ -84,6 +92,7 @@ class ControllerClient {
   const std::unique_ptr<v1::RuntimeService::Stub> stub_;
   const ControllerClientOptions options_;
   Metrics* const metrics_;
+  VariableReader reader_;
   // Only to log when this changes.
   std::atomic<bool> reachable_{true};
 

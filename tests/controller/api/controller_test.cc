@@ -314,6 +314,80 @@ TEST_F(ControllerTest, ServesVariablesToScriptsAndPeopleAlike) {
   EXPECT_EQ(response.variable().updater(), assignment.execution_id());
 }
 
+TEST_F(ControllerTest, ReadsVariablesOfManyExecutionsInOneCallAndRefusesEachByItself) {
+  SimAgent agent(Channel(), "n1");
+  Create();
+  const v1::Assignment live = agent.NextAssignment();
+  Create();
+  const v1::Assignment ended = agent.NextAssignment();
+  agent.Report(ended.execution_id(), v1::EXECUTION_STATE_SUCCEEDED, /*last_seq=*/0);
+  Wait(ended.job_id());
+  auto runtime = v1::RuntimeService::NewStub(Channel());
+  for (const char* key : {"small", "big-1", "big-2", "big-3"}) {
+    grpc::ClientContext context;
+    context.AddMetadata("cronium-dev-node", "n1");
+    context.AddMetadata("cronium-execution-token", live.token());
+    v1::WriteVariableRequest write;
+    write.set_key(key);
+    write.set_value_json(
+        key == std::string("small") ? "1" : "\"" + std::string((1 << 20) - 10, 'x') + "\"");
+    v1::WriteVariableResponse written;
+    ASSERT_TRUE(runtime->WriteVariable(&context, write, &written).ok());
+  }
+  const auto read = [&](const std::string& node, const v1::ReadVariablesRequest& request,
+                        v1::ReadVariablesResponse* response) {
+    grpc::ClientContext context;
+    if (!node.empty()) context.AddMetadata("cronium-dev-node", node);
+    return FromGrpcStatus(runtime->ReadVariables(&context, request, response));
+  };
+  const auto add = [](int token, const std::string& key, v1::ReadVariablesRequest* request) {
+    request->add_items()->set_execution_token(token);
+    request->mutable_items(request->items_size() - 1)->set_key(key);
+  };
+  v1::ReadVariablesRequest request;
+  for (const std::string& token : {live.token(), ended.token(), std::string("forged")}) {
+    request.add_execution_tokens(token);
+  }
+  add(0, "small", &request);
+  add(1, "small", &request);
+  add(2, "small", &request);
+  add(0, "missing", &request);
+  add(0, "", &request);
+  v1::ReadVariablesResponse response;
+  ASSERT_TRUE(read("n1", request, &response).ok());
+  ASSERT_EQ(response.items_size(), 5);
+  EXPECT_EQ(response.items(0).variable().value_json(), "1");
+  EXPECT_FALSE(response.items(0).variable().etag().empty());
+  const auto reason = [&](int i) { return ErrorReason(FromProto(response.items(i).error())); };
+  EXPECT_EQ(reason(1), "EXECUTION_ENDED");
+  EXPECT_EQ(reason(2), "TOKEN_INVALID");
+  EXPECT_EQ(reason(3), "VARIABLE_NOT_FOUND");
+  EXPECT_EQ(response.items(4).error().code(), 3);  // INVALID_ARGUMENT
+
+  // The tokens are of n1, and only nodes may call.
+  v1::ReadVariablesResponse elsewhere;
+  ASSERT_TRUE(read("n2", request, &elsewhere).ok());
+  EXPECT_EQ(ErrorReason(FromProto(elsewhere.items(0).error())), "WRONG_NODE");
+  EXPECT_EQ(ErrorReason(read("", request, &elsewhere)), "NODE_CERTIFICATE_REQUIRED");
+
+  // Large values come in several answers, in order and without a gap.
+  v1::ReadVariablesRequest large;
+  large.add_execution_tokens(live.token());
+  for (int i = 0; i < 9; ++i) add(0, i % 2 == 0 ? "big-1" : "big-2", &large);
+  v1::ReadVariablesResponse part;
+  ASSERT_TRUE(read("n1", large, &part).ok());
+  EXPECT_LT(part.items_size(), 9);
+  EXPECT_GT(part.items_size(), 2);
+  EXPECT_EQ(part.items(1).variable().key(), "big-2");
+
+  add(1, "small", &large);
+  EXPECT_TRUE(absl::IsInvalidArgument(read("n1", large, &part)));
+  v1::ReadVariablesRequest many;
+  many.add_execution_tokens(live.token());
+  for (int i = 0; i < 257; ++i) add(0, "small", &many);
+  EXPECT_TRUE(absl::IsInvalidArgument(read("n1", many, &part)));
+}
+
 TEST(ControllerTls, AsksForATokenAndForCertificates) {
   char pattern[] = "/tmp/cronium-controller-XXXXXX";
   const DataDir data{mkdtemp(pattern)};

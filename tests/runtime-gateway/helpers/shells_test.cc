@@ -52,6 +52,10 @@ class ShellsTest : public testing::Test {
   FakeApi api_;
 };
 
+TEST_F(ShellsTest, TheProgramIsSmallerThanThreeMegabytes) {
+  EXPECT_LT(std::filesystem::file_size(kInject + "/bin/cronium-helper"), 3'000'000u);
+}
+
 TEST_F(ShellsTest, TheNamesAreProgramsOnThePath) {
   for (const auto& shell : Shells()) {
     const RunResult result =

@@ -114,6 +114,16 @@ void FakeRuntimeService::AwaitHeld(int count) {
   while (static_cast<int>(held_.size()) < count) changed_.Wait(&mutex_);
 }
 
+int FakeRuntimeService::most_reads() const {
+  MutexLock lock(&mutex_);
+  return most_reads_;
+}
+
+void FakeRuntimeService::AnswerAtMost(int reads) {
+  MutexLock lock(&mutex_);
+  most_answers_ = reads;
+}
+
 int FakeRuntimeService::key_fetches() const {
   MutexLock lock(&mutex_);
   return key_fetches_;
@@ -134,13 +144,16 @@ std::string FakeRuntimeService::last_idempotency_key() const {
   return last_idempotency_key_;
 }
 
-absl::StatusOr<TokenClaims> FakeRuntimeService::Authenticate(const Context& context) {
+absl::Status FakeRuntimeService::AuthenticateNode(const Context& context) {
   const std::optional<PeerIdentity> peer = PeerOf(*context.auth_context());
   last_node_ = peer.has_value() ? peer->node : MetadataOf(context, "cronium-dev-node");
-  if (last_node_.empty()) {
-    return MakeError(absl::StatusCode::kUnauthenticated, "NODE_CERTIFICATE_REQUIRED",
-                     "this call is for nodes");
-  }
+  if (!last_node_.empty()) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kUnauthenticated, "NODE_CERTIFICATE_REQUIRED",
+                   "this call is for nodes");
+}
+
+absl::StatusOr<TokenClaims> FakeRuntimeService::Authenticate(const Context& context) {
+  if (absl::Status node = AuthenticateNode(context); !node.ok()) return node;
   return verifier_->Verify(MetadataOf(context, "cronium-execution-token"), absl::Now());
 }
 
@@ -156,13 +169,33 @@ absl::Status FakeRuntimeService::RunWork(
 
 grpc::ServerUnaryReactor* FakeRuntimeService::Answer(
     Context* context, std::function<absl::Status(const TokenClaims&)> work) {
-  Reactor* reactor = context->DefaultReactor();
-  absl::Status status;
+  absl::StatusOr<TokenClaims> claims;
   {
     MutexLock lock(&mutex_);
-    const absl::StatusOr<TokenClaims> claims = Authenticate(*context);
-    status = claims.status();
-    if (status.ok() && hold_) {
+    claims = Authenticate(*context);
+  }
+  return AnswerAs(context, std::move(claims), std::move(work));
+}
+
+grpc::ServerUnaryReactor* FakeRuntimeService::AnswerNode(Context* context,
+                                                         std::function<absl::Status()> work) {
+  absl::StatusOr<TokenClaims> claims = TokenClaims();
+  {
+    MutexLock lock(&mutex_);
+    if (absl::Status node = AuthenticateNode(*context); !node.ok()) claims = node;
+  }
+  return AnswerAs(context, std::move(claims),
+                  [work = std::move(work)](const TokenClaims&) { return work(); });
+}
+
+grpc::ServerUnaryReactor* FakeRuntimeService::AnswerAs(
+    Context* context, absl::StatusOr<TokenClaims> claims,
+    std::function<absl::Status(const TokenClaims&)> work) {
+  Reactor* reactor = context->DefaultReactor();
+  absl::Status status = claims.status();
+  if (status.ok()) {
+    MutexLock lock(&mutex_);
+    if (hold_) {
       held_.push_back([this, reactor, work = std::move(work), claims = *claims] {
         absl::Status late;
         {
@@ -174,7 +207,7 @@ grpc::ServerUnaryReactor* FakeRuntimeService::Answer(
       changed_.NotifyAll();
       return reactor;
     }
-    if (status.ok()) status = RunWork(*claims, work);
+    status = RunWork(*claims, work);
   }
   reactor->Finish(ToGrpcStatus(status));
   return reactor;
@@ -267,19 +300,27 @@ grpc::ServerUnaryReactor* FakeRuntimeService::SetCondition(Context* context,
   });
 }
 
-grpc::ServerUnaryReactor* FakeRuntimeService::ReadVariable(Context* context,
-                                                           const v1::ReadVariableRequest* request,
-                                                           v1::ReadVariableResponse* response) {
-  return Answer(context,
-                [this, request, response](const TokenClaims&)
-                    ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::Status {
-                      const auto found = variables_.find(request->key());
-                      if (found == variables_.end()) return NotFound(request->key());
-                      response->mutable_variable()->set_key(request->key());
-                      response->mutable_variable()->set_value_json(found->second.json);
-                      response->mutable_variable()->set_etag(EtagOf(found->second.revision));
-                      return absl::OkStatus();
-                    });
+grpc::ServerUnaryReactor* FakeRuntimeService::ReadVariables(Context* context,
+                                                            const v1::ReadVariablesRequest* request,
+                                                            v1::ReadVariablesResponse* response) {
+  return AnswerNode(context, [this, request, response]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    most_reads_ = std::max(most_reads_, request->items_size());
+    for (const auto& item : request->items()) {
+      if (response->items_size() == most_answers_) break;
+      v1::ReadVariablesResponse::Item* out = response->add_items();
+      const auto claims =
+          verifier_->Verify(request->execution_tokens(item.execution_token()), absl::Now());
+      const auto found = variables_.find(item.key());
+      if (!claims.ok() || found == variables_.end()) {
+        *out->mutable_error() = ToProto(claims.ok() ? NotFound(item.key()) : claims.status());
+        continue;
+      }
+      out->mutable_variable()->set_key(item.key());
+      out->mutable_variable()->set_value_json(found->second.json);
+      out->mutable_variable()->set_etag(EtagOf(found->second.revision));
+    }
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* FakeRuntimeService::ScanVariables(Context* context,

@@ -49,6 +49,10 @@ class FakeRuntimeService final : public v1::RuntimeService::CallbackService {
   // What the next tool actions are answered.
   void SetActionAnswer(const v1::ExecuteToolActionResponse& answer);
   v1::ExecuteToolActionRequest last_action() const;
+  // How many variables one call has asked for, at most.
+  int most_reads() const;
+  // Of one call that asks for more; as where values are large.
+  void AnswerAtMost(int reads);
 
   int key_fetches() const;
   int calls() const;
@@ -77,8 +81,8 @@ class FakeRuntimeService final : public v1::RuntimeService::CallbackService {
                         v1::GetConditionResponse* response) override;
   Reactor* SetCondition(Context* context, const v1::SetConditionRequest* request,
                         v1::SetConditionResponse*) override;
-  Reactor* ReadVariable(Context* context, const v1::ReadVariableRequest* request,
-                        v1::ReadVariableResponse* response) override;
+  Reactor* ReadVariables(Context* context, const v1::ReadVariablesRequest* request,
+                         v1::ReadVariablesResponse* response) override;
   Reactor* ScanVariables(Context* context, const v1::ScanVariablesRequest* request,
                          v1::ScanVariablesResponse* response) override;
   Reactor* WriteVariable(Context* context, const v1::WriteVariableRequest* request,
@@ -97,6 +101,12 @@ class FakeRuntimeService final : public v1::RuntimeService::CallbackService {
   // Checks who calls, then runs work under the lock and finishes the call with what it returns; or
   // keeps it, see Hold.
   Reactor* Answer(Context* context, std::function<absl::Status(const TokenClaims&)> work);
+  // The same for a call of the node itself.
+  Reactor* AnswerNode(Context* context, std::function<absl::Status()> work);
+  Reactor* AnswerAs(Context* context, absl::StatusOr<TokenClaims> claims,
+                    std::function<absl::Status(const TokenClaims&)> work)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status AuthenticateNode(const Context& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<TokenClaims> Authenticate(const Context& context)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status RunWork(const TokenClaims& claims,
@@ -120,6 +130,8 @@ class FakeRuntimeService final : public v1::RuntimeService::CallbackService {
   bool fail_after_effect_ ABSL_GUARDED_BY(mutex_) = false;
   bool hold_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::function<void()>> held_ ABSL_GUARDED_BY(mutex_);
+  int most_reads_ ABSL_GUARDED_BY(mutex_) = 0;
+  int most_answers_ ABSL_GUARDED_BY(mutex_) = 256;
   int key_fetches_ ABSL_GUARDED_BY(mutex_) = 0;
   int calls_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string last_node_ ABSL_GUARDED_BY(mutex_);

@@ -384,20 +384,22 @@ TEST_P(ProtocolTest, ALargeInputComesWhole) {
   EXPECT_EQ(Ask("GET", "input").body, absl::StrCat("{\"success\":true,\"data\":", json, "}"));
 }
 
-TEST_P(ProtocolTest, ConnectionsBeyondTheLimitWaitForTheirTurn) {
+TEST_P(ProtocolTest, ConnectionsBeyondTheLimitTakeThePlaceOfTheLongestIdle) {
   options_.server.threads = 1;
   options_.server.max_connections = 2;
   Start();
-  auto first = std::make_unique<RawConnection>(Address());
-  auto second = std::make_unique<RawConnection>(Address());
-  for (RawConnection* connection : {first.get(), second.get()}) {
+  RawConnection first(Address());
+  RawConnection second(Address());
+  for (RawConnection* connection : {&first, &second, &first}) {
     ASSERT_TRUE(connection->Send(RequestText("GET", "/health", {})));
     EXPECT_EQ(connection->Read().status, 200);
   }
   RawConnection third(Address());
-  ASSERT_TRUE(third.Send(RequestText("GET", "/health", {})));
-  first.reset();
-  EXPECT_EQ(third.Read().status, 200);
+  EXPECT_TRUE(second.ReadsEnd());
+  for (RawConnection* connection : {&third, &first}) {
+    ASSERT_TRUE(connection->Send(RequestText("GET", "/health", {})));
+    EXPECT_EQ(connection->Read().status, 200);
+  }
 }
 
 TEST_P(ProtocolTest, ClientsThatLeaveDuringTheirCallsHarmNobody) {
@@ -407,7 +409,7 @@ TEST_P(ProtocolTest, ClientsThatLeaveDuringTheirCallsHarmNobody) {
   std::vector<std::unique_ptr<RawConnection>> connections;
   for (int i = 0; i < 10; ++i) {
     connections.push_back(std::make_unique<RawConnection>(Address()));
-    ASSERT_TRUE(connections.back()->Send(Get("n")));
+    ASSERT_TRUE(connections.back()->Send(Put("n", "{\"value\":2}")));
   }
   service_->AwaitHeld(10);
   connections.clear();
