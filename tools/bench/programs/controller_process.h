@@ -6,10 +6,10 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "tools/bench/programs/child_process.h"
 
 namespace cronium::bench {
 
@@ -22,26 +22,23 @@ class ControllerProcess {
   static absl::StatusOr<std::unique_ptr<ControllerProcess>> Start(const std::string& program,
                                                                   const std::string& parent_dir,
                                                                   bool dev);
-  ~ControllerProcess();
 
   const std::string& address() const { return address_; }
   const std::string& data_dir() const { return data_dir_; }
-  pid_t pid() const { return pid_; }
+  pid_t pid() const { return child_->pid(); }
 
   // SIGTERM, and its end. An error where it did not end with 0.
-  absl::Status Stop();
+  absl::Status Stop() { return child_->Stop(); }
   // The last line of its log that has `text`; empty where none has.
-  std::string FindInLog(const std::string& text) const;
+  std::string FindInLog(const std::string& text) const { return child_->FindInLog(text); }
 
  private:
   ControllerProcess() = default;
-  absl::Status WaitForPort();
-  std::string LogPath() const { return folder_ + "/controller.log"; }
 
-  std::string folder_;
+  std::unique_ptr<TemporaryFolder> folder_;
   std::string data_dir_;
   std::string address_;
-  pid_t pid_ = -1;
+  std::unique_ptr<ChildProcess> child_;
 };
 
 }  // namespace cronium::bench

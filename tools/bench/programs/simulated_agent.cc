@@ -111,6 +111,7 @@ void SimulatedAgent::OnReadDone(bool ok) {
   }
   absl::Duration heartbeat_period;
   bool welcome = false;
+  std::vector<v1::Assignment> running;
   {
     MutexLock lock(&mutex_);
     if (response_.has_welcome()) {
@@ -121,12 +122,13 @@ void SimulatedAgent::OnReadDone(bool ok) {
     const auto& assignments =
         welcome ? response_.welcome().assignments() : response_.assignments().assignments();
     for (const v1::Assignment& assignment : assignments) {
-      AddReport(assignment.execution_id(), v1::EXECUTION_STATE_PREPARING);
+      AddReport(assignment, v1::EXECUTION_STATE_PREPARING);
     }
-    if (response_.has_report_ack()) Acknowledged(response_.report_ack().report_seq());
+    if (response_.has_report_ack()) running = Acknowledged(response_.report_ack().report_seq());
     WriteNext();
   }
   if (welcome) on_welcome_(heartbeat_period);
+  for (const v1::Assignment& assignment : running) on_running_(assignment);
   StartRead(&response_);
 }
 
@@ -147,10 +149,10 @@ void SimulatedAgent::OnDone(const grpc::Status& status) {
   if (!expected) on_end_(name_, FromGrpcStatus(status));
 }
 
-void SimulatedAgent::AddReport(const std::string& execution_id, v1::ExecutionState state) {
+void SimulatedAgent::AddReport(v1::Assignment assignment, v1::ExecutionState state) {
   v1::ExecutionReport report;
   report.set_report_seq(next_seq_++);
-  report.set_execution_id(execution_id);
+  report.set_execution_id(assignment.execution_id());
   report.set_state(state);
   const int64_t now_ns = absl::GetCurrentTimeNanos();
   report.mutable_time()->set_seconds(now_ns / 1'000'000'000);
@@ -159,17 +161,23 @@ void SimulatedAgent::AddReport(const std::string& execution_id, v1::ExecutionSta
     report.mutable_end()->set_reason(v1::END_REASON_EXITED);
     report.mutable_end()->set_exit_code(0);
   }
-  unacknowledged_.push_back({report.report_seq(), execution_id, state});
+  unacknowledged_.push_back({report.report_seq(), std::move(assignment), state});
   to_send_.push_back(std::move(report));
 }
 
-void SimulatedAgent::Acknowledged(uint64_t seq) {
+std::vector<v1::Assignment> SimulatedAgent::Acknowledged(uint64_t seq) {
+  std::vector<v1::Assignment> running;
   while (!unacknowledged_.empty() && unacknowledged_.front().seq <= seq) {
-    const Sent sent = std::move(unacknowledged_.front());
+    Sent sent = std::move(unacknowledged_.front());
     unacknowledged_.pop_front();
     const v1::ExecutionState next = After(sent.state);
-    if (next != v1::EXECUTION_STATE_UNSPECIFIED) AddReport(sent.execution_id, next);
+    if (sent.state == v1::EXECUTION_STATE_RUNNING && on_running_) {
+      running.push_back(std::move(sent.assignment));
+    } else if (next != v1::EXECUTION_STATE_UNSPECIFIED) {
+      AddReport(std::move(sent.assignment), next);
+    }
   }
+  return running;
 }
 
 void SimulatedAgent::WriteNext() {

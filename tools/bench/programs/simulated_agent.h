@@ -8,6 +8,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "common/mutex.h"
@@ -30,6 +32,12 @@ class SimulatedAgent : public grpc::ClientBidiReactor<v1::SessionRequest, v1::Se
                  std::function<void(absl::Duration)> on_welcome,
                  std::function<void(const std::string&, const absl::Status&)> on_end);
 
+  // Before Start: jobs do not end by themselves, and on_running gets each one whose report RUNNING
+  // is acknowledged. From gRPC's threads.
+  void KeepRunning(std::function<void(const v1::Assignment&)> on_running) {
+    on_running_ = std::move(on_running);
+  }
+
   absl::Status Start();
   void TimeToHeartbeat();
   // Ends the session and waits for that.
@@ -39,7 +47,7 @@ class SimulatedAgent : public grpc::ClientBidiReactor<v1::SessionRequest, v1::Se
   // A report that is not acknowledged, and what comes after it.
   struct Sent {
     uint64_t seq;
-    std::string execution_id;
+    v1::Assignment assignment;
     v1::ExecutionState state;
   };
 
@@ -50,9 +58,10 @@ class SimulatedAgent : public grpc::ClientBidiReactor<v1::SessionRequest, v1::Se
   // Nothing more is written: lets the stream come to its end.
   void Close();
   v1::Hello MakeHello() const;
-  void AddReport(const std::string& execution_id, v1::ExecutionState state)
+  void AddReport(v1::Assignment assignment, v1::ExecutionState state)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Acknowledged(uint64_t seq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What now runs, and is to be told.
+  std::vector<v1::Assignment> Acknowledged(uint64_t seq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Target* const target_;
@@ -60,6 +69,7 @@ class SimulatedAgent : public grpc::ClientBidiReactor<v1::SessionRequest, v1::Se
   const int slots_;
   const std::function<void(absl::Duration)> on_welcome_;
   const std::function<void(const std::string&, const absl::Status&)> on_end_;
+  std::function<void(const v1::Assignment&)> on_running_;
 
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::AgentService::Stub> stub_;

@@ -39,14 +39,26 @@ std::shared_ptr<grpc::Channel> Target::ClientChannel() const { return Channel(nu
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Target::NodeChannel(const std::string& node) const {
   if (dev()) return Channel(nullptr);
-  const absl::Time now = absl::Now();
-  const absl::StatusOr<KeyAndCertificate> issued =
-      IssueCertificate(*ca_, {.uri = NodeUri(cluster_, node),
-                              .hosts = {node},
-                              .not_before = now - absl::Hours(1),
-                              .not_after = now + absl::Hours(24)});
+  const absl::StatusOr<KeyAndCertificate> issued = IssueNode(node);
   if (!issued.ok()) return issued.status();
   return Channel(&*issued);
+}
+
+absl::StatusOr<KeyAndCertificate> Target::IssueNode(const std::string& node) const {
+  return Issue(NodeUri(cluster_, node), {node});
+}
+
+absl::StatusOr<KeyAndCertificate> Target::IssueServer() const {
+  return Issue(ControllerUri(cluster_), {address_.substr(0, address_.rfind(':'))});
+}
+
+absl::StatusOr<KeyAndCertificate> Target::Issue(const std::string& uri,
+                                                std::vector<std::string> hosts) const {
+  const absl::Time now = absl::Now();
+  return IssueCertificate(*ca_, {.uri = uri,
+                                 .hosts = std::move(hosts),
+                                 .not_before = now - absl::Hours(1),
+                                 .not_after = now + absl::Hours(24)});
 }
 
 std::shared_ptr<grpc::Channel> Target::Channel(const KeyAndCertificate* identity) const {

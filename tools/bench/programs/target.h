@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/pki/pki.h"
@@ -28,12 +29,19 @@ class Target {
   // Each on a connection of its own.
   std::shared_ptr<grpc::Channel> ClientChannel() const;
   absl::StatusOr<std::shared_ptr<grpc::Channel>> NodeChannel(const std::string& node) const;
+  // What a node proves itself with, and what it is checked against. Not in clear text.
+  absl::StatusOr<KeyAndCertificate> IssueNode(const std::string& node) const;
+  const std::string& ca_certificate_pem() const { return ca_->certificate_pem; }
+  // For a server at this target's address.
+  absl::StatusOr<KeyAndCertificate> IssueServer() const;
   // Metadata that a client's, or a node's, calls carry.
   void IdentifyClient(grpc::ClientContext* context) const;
   void IdentifyNode(const std::string& node, grpc::ClientContext* context) const;
 
  private:
   std::shared_ptr<grpc::Channel> Channel(const KeyAndCertificate* identity) const;
+  absl::StatusOr<KeyAndCertificate> Issue(const std::string& uri,
+                                          std::vector<std::string> hosts) const;
 
   std::string address_;
   std::string token_;
