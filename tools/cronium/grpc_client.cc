@@ -4,8 +4,10 @@
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -24,6 +26,10 @@ namespace {
 
 // Of one try of a call that is no stream; the controller answers in milliseconds.
 constexpr auto kCallDeadline = std::chrono::seconds(20);
+// How long one try waits for a connection where the try before found none.
+constexpr auto kConnectionWait = std::chrono::seconds(1);
+// Within that, how often it is looked whether somebody gave up.
+constexpr auto kConnectionWaitSlice = std::chrono::milliseconds(100);
 
 // What the connection's failure means, where gRPC's words leave that to guess; else the status as
 // it is.
@@ -58,6 +64,7 @@ class GrpcClient : public Client {
   GrpcClient(ConnectionOptions options, const std::shared_ptr<grpc::Channel>& channel,
              Cancellation* cancel_all)
       : options_(std::move(options)),
+        channel_(channel),
         cancel_all_(cancel_all),
         audit_(v1::AuditService::NewStub(channel)),
         credentials_(v1::CredentialService::NewStub(channel)),
@@ -159,17 +166,37 @@ class GrpcClient : public Client {
     }
   }
 
+  // gRPC makes a connection only while a thread of ours is in it, and a call that begins before the
+  // connection stands fails at once. Where a handshake takes its time, tries that fail at once with
+  // pauses between would never see one. So after a try that found no connection, the next waits.
+  void AwaitConnection(const Cancellation* cancellation) {
+    if (!out_of_contact_) return;
+    const auto end = std::chrono::system_clock::now() + kConnectionWait;
+    const auto given_up = [](const Cancellation* by) { return by != nullptr && by->cancelled(); };
+    while (std::chrono::system_clock::now() < end && !given_up(cancel_all_) &&
+           !given_up(cancellation)) {
+      if (channel_->WaitForConnected(std::chrono::system_clock::now() + kConnectionWaitSlice)) {
+        return;
+      }
+    }
+  }
+  void KeepContact(const grpc::Status& status) {
+    out_of_contact_ = status.error_code() == grpc::StatusCode::UNAVAILABLE;
+  }
+
   template <typename Response, typename Stub, typename Request>
   absl::StatusOr<Response> Call(Stub* stub,
                                 grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                                              Response*),
                                 const Request& request) {
+    AwaitConnection(nullptr);
     grpc::ClientContext context;
     Identify(&context);
     context.set_deadline(std::chrono::system_clock::now() + kCallDeadline);
     const Cancellation::Scope scope(cancel_all_, [&context] { context.TryCancel(); });
     Response response;
     const grpc::Status status = (stub->*method)(&context, request, &response);
+    KeepContact(status);
     if (!status.ok()) return ExplainConnection(FromGrpcStatus(status), options_);
     return response;
   }
@@ -179,6 +206,7 @@ class GrpcClient : public Client {
                           grpc::ClientContext*, const Request&),
                       const Request& request, Cancellation* cancellation,
                       absl::FunctionRef<absl::Status(const Response&)> on_message) {
+    AwaitConnection(cancellation);
     grpc::ClientContext context;
     Identify(&context);
     const Cancellation::Scope all(cancel_all_, [&context] { context.TryCancel(); });
@@ -190,14 +218,18 @@ class GrpcClient : public Client {
     while (handled.ok() && reader->Read(&message)) handled = on_message(message);
     if (!handled.ok()) context.TryCancel();
     const grpc::Status status = reader->Finish();
+    KeepContact(status);
     if (!handled.ok()) return handled;
     return ExplainConnection(FromGrpcStatus(status), options_);
   }
 
   const ConnectionOptions options_;
+  const std::shared_ptr<grpc::Channel> channel_;
   Cancellation* const cancel_all_;
   const std::unique_ptr<v1::AuditService::Stub> audit_;
   const std::unique_ptr<v1::CredentialService::Stub> credentials_;
+  // Of the last try.
+  std::atomic<bool> out_of_contact_{false};
   const std::unique_ptr<v1::JobService::Stub> jobs_;
   const std::unique_ptr<v1::NodeService::Stub> nodes_;
   const std::unique_ptr<v1::VariableService::Stub> variables_;

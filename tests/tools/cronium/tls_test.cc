@@ -9,6 +9,7 @@
 
 #include "common/pki/pki.h"
 #include "common/rpc/credentials.h"
+#include "tests/common/rpc/slow_forwarder.h"
 #include "tests/tools/cronium/fake_controller.h"
 #include "tests/tools/cronium/fake_process.h"
 
@@ -66,6 +67,20 @@ TEST_F(TlsTest, AControllerOfAnotherCaIsNotAndIsNotTriedAgain) {
   EXPECT_EQ(ListNodes(controller, "foreign.crt"), 125);
   EXPECT_THAT(process_.streams.err(), HasSubstr("not signed by the CA in"));
   EXPECT_THAT(process_.streams.err(), Not(HasSubstr("trying again")));
+}
+
+// A handshake of many round trips gets on only while somebody waits for it.
+TEST_F(TlsTest, AFarControllerThatComesBackIsFoundAgain) {
+  FakeController controller(Credentials());
+  const SlowForwarder way(controller.address(), std::chrono::milliseconds(100));
+  controller.Stop();
+  process_.Start({"--controller", way.address(), "--ca", folder_ + "/ca.crt", "--token-file",
+                  folder_ + "/token", "--retry-for", "1h", "nodes", "list"});
+  process_.streams.WaitFor("trying again");
+
+  controller.Start();
+
+  EXPECT_EQ(process_.Wait(), 0) << process_.streams.err();
 }
 
 TEST_F(TlsTest, AControllerInClearTextIsRecognised) {
