@@ -7,6 +7,8 @@ v1::ExecutionState EndStateOf(v1::EndReason reason, bool success) {
   switch (reason) {
     case v1::END_REASON_EXITED:
       return success ? v1::EXECUTION_STATE_SUCCEEDED : v1::EXECUTION_STATE_FAILED;
+    case v1::END_REASON_RESPONDED:
+      return v1::EXECUTION_STATE_SUCCEEDED;
     case v1::END_REASON_CANCELLED:
       return v1::EXECUTION_STATE_CANCELLED;
     case v1::END_REASON_QUEUE_TIMEOUT:
@@ -15,6 +17,7 @@ v1::ExecutionState EndStateOf(v1::EndReason reason, bool success) {
       return v1::EXECUTION_STATE_TIMED_OUT;
     case v1::END_REASON_NODE_LOST:
     case v1::END_REASON_LEASE_ENDED:
+    case v1::END_REASON_OUTCOME_UNKNOWN:
       return v1::EXECUTION_STATE_LOST;
     default:
       return v1::EXECUTION_STATE_FAILED;

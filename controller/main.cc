@@ -110,6 +110,7 @@ struct ServeFlags {
   bool dev = false;
   int heartbeat_ms = 2000;
   int64_t max_live_jobs = 200'000;
+  int max_http_jobs = 100;
   int stop_grace_ms = 2000;
   std::string outbound_allow;
   std::string outbound_deny;
@@ -157,6 +158,10 @@ TransferLoopOptions OutboundOptions(const ServeFlags& flags) {
 }
 
 void AddOutboundFlags(CLI::App* app, ServeFlags* flags) {
+  app->add_option("--max-http-jobs", flags->max_http_jobs,
+                  "HTTP jobs that run at one time; more wait")
+      ->check(CLI::Range(1, 200))
+      ->capture_default_str();
   app->add_option("--outbound-allow", flags->outbound_allow,
                   "CIDR,CIDR,... that HTTP jobs, webhooks and mail may reach although they are not "
                   "the public Internet (private, loopback, ...)");
@@ -235,6 +240,7 @@ int RunServe(int argc, char** argv) {
   options.dev = flags.dev;
   options.core.heartbeat_period = absl::Milliseconds(flags.heartbeat_ms);
   options.core.max_live_jobs = flags.max_live_jobs;
+  options.core.max_http_jobs = flags.max_http_jobs;
   options.rate_limits = *RateLimits::Parse(flags.runtime_calls_per_minute);
   options.outbound = OutboundOptions(flags);
   options.actions = ActionOptions(flags);

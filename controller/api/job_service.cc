@@ -144,8 +144,12 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(grpc::CallbackServerContext* 
     if (page->more) response->set_next_page_token(MakePageToken(list, page->items.back().id()));
     for (v1::Job& job : page->items) {
       PresentJob(services_, &job);
-      // A page of scripts would be large; GetJob has them.
-      job.mutable_spec()->mutable_container()->mutable_script()->clear_content();
+      // A page of scripts and bodies would be large; GetJob has them.
+      if (job.spec().has_http()) {
+        job.mutable_spec()->mutable_http()->clear_body();
+      } else {
+        job.mutable_spec()->mutable_container()->mutable_script()->clear_content();
+      }
       job.mutable_spec()->clear_input_json();
       *response->add_jobs() = std::move(job);
     }

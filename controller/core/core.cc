@@ -11,6 +11,7 @@
 #include "common/error.h"
 #include "common/lease.h"
 #include "common/proto_time.h"
+#include "controller/core/http_spec.h"
 #include "controller/core/lifecycle.h"
 
 namespace cronium::controller {
@@ -134,6 +135,11 @@ void Core::Load(LiveState state, const absl::flat_hash_map<std::string, uint64_t
     const auto durable = durable_seq.find(execution.id());
     live->durable_seq = durable == durable_seq.end() ? 0 : durable->second;
     live->execution = std::move(execution);
+    if (job->spec->has_http()) {
+      LoadHttp(executions_.emplace(live->execution.id(), std::move(live)).first->second.get(), now,
+               out);
+      continue;
+    }
     NodeEntry* node = nodes_.Insert(live->execution.node());
     if (live->execution.state() < v1::EXECUTION_STATE_FINALIZING) {
       NodeTable::Reserve(*job->spec, live->execution.id(), node);
@@ -146,6 +152,8 @@ void Core::Load(LiveState state, const absl::flat_hash_map<std::string, uint64_t
     FinishIfWhole(added, now, out);
   }
   for (const auto& [name, entry] : nodes_.entries()) ArmLossTimers(entry, now);
+  // HTTP jobs wait for nobody to come.
+  Advance(now, out);
 }
 
 // ---- Inputs
@@ -238,6 +246,11 @@ void Core::Handle(CancelJob&& input, Ticket ticket, absl::Time now, Output* out)
     live->job.set_cancel_requested(true);
     live->job.set_state_message(message);
     Changed(live, out);
+    if (live->spec->has_http()) {
+      GiveUpHttp(*execution, v1::END_REASON_CANCELLED, message, out);
+      out->answers.push_back({ticket, live->job});
+      return;
+    }
     const NodeEntry* node = nodes_.Find(execution->execution.node());
     if (node != nullptr && node->connection != 0) {
       out->sends.push_back(
@@ -436,16 +449,9 @@ void Core::PlaceJobs(absl::Time now, Output* out) {
   wait_reasons_.clear();
   // One message per session, however many jobs a round starts.
   const size_t first_send = out->sends.size();
-  queue_.Round([&](const std::string& placement_class, const std::string& job_id) {
+  queue_.Round([&](const std::string&, const std::string& job_id) {
     LiveJob* live = FindJob(job_id);
-    PlacementResult result = Place(*live->spec, nodes_);
-    if (result.node == nullptr) {
-      wait_reasons_[placement_class] = std::move(result.wait);
-      return false;
-    }
-    queue_.Remove(live->placement_class, live->spec->priority(), live->order);
-    StartExecution(live, nodes_.Find(result.node->node.name()), now, out);
-    return true;
+    return live->spec->has_http() ? PlaceHttp(live, now, out) : PlaceOnNode(live, now, out);
   });
   std::vector<Send> merged;
   absl::flat_hash_map<uint64_t, size_t> by_connection;
@@ -464,13 +470,23 @@ void Core::PlaceJobs(absl::Time now, Output* out) {
   std::move(merged.begin(), merged.end(), std::back_inserter(out->sends));
 }
 
-void Core::StartExecution(LiveJob* live, NodeEntry* node, absl::Time now, Output* out) {
-  auto added = std::make_unique<LiveExecution>();
-  v1::Execution& execution = added->execution;
+bool Core::PlaceOnNode(LiveJob* live, absl::Time now, Output* out) {
+  PlacementResult result = Place(*live->spec, nodes_);
+  if (result.node == nullptr) {
+    wait_reasons_[live->placement_class] = std::move(result.wait);
+    return false;
+  }
+  StartExecution(live, nodes_.Find(result.node->node.name()), now, out);
+  return true;
+}
+
+std::unique_ptr<Core::LiveExecution> Core::MakeExecution(LiveJob* live, absl::Time now) {
+  queue_.Remove(live->placement_class, live->spec->priority(), live->order);
+  auto made = std::make_unique<LiveExecution>();
+  v1::Execution& execution = made->execution;
   execution.set_id(ids_->NewId(kExecutionIdPrefix));
   execution.set_job_id(live->job.id());
   execution.set_namespace_(live->job.namespace_());
-  execution.set_node(node->node.name());
   execution.set_attempt(live->job.attempt() + 1);
   execution.set_state(v1::EXECUTION_STATE_ASSIGNED);
   SetTime(now, execution.mutable_assign_time());
@@ -480,6 +496,13 @@ void Core::StartExecution(LiveJob* live, NodeEntry* node, absl::Time now, Output
   live->job.clear_state_message();
   live->job.set_execution_id(execution.id());
   live->job.set_attempt(execution.attempt());
+  return made;
+}
+
+void Core::StartExecution(LiveJob* live, NodeEntry* node, absl::Time now, Output* out) {
+  std::unique_ptr<LiveExecution> added = MakeExecution(live, now);
+  v1::Execution& execution = added->execution;
+  execution.set_node(node->node.name());
   live->job.set_node(execution.node());
   NodeTable::Reserve(*live->spec, execution.id(), node);
   Changed(live, out);
@@ -507,7 +530,10 @@ void Core::EndExecution(LiveExecution* live, absl::Time now, Output* out) {
   execution.mutable_log()->set_last_seq(live->durable_seq);
   if (!execution.has_end_time()) SetTime(now, execution.mutable_end_time());
   LiveJob* job = FindJob(execution.job_id());
-  if (NodeEntry* node = nodes_.Find(execution.node())) {
+  if (job->spec->has_http()) {
+    --running_http_;
+    placement_due_ = true;
+  } else if (NodeEntry* node = nodes_.Find(execution.node())) {
     NodeTable::Release(*job->spec, execution.id(), node);
     node->finalizing.erase(execution.id());
     placement_due_ = true;
@@ -518,7 +544,9 @@ void Core::EndExecution(LiveExecution* live, absl::Time now, Output* out) {
       std::move(executions_.extract(execution.id()).mapped());
 
   const bool lost = execution.state() == v1::EXECUTION_STATE_LOST;
-  if (lost && !job->job.cancel_requested() && execution.attempt() < job->spec->max_attempts()) {
+  const bool may_repeat = !job->spec->has_http() || IsRepeatable(job->spec->http());
+  if (lost && may_repeat && !job->job.cancel_requested() &&
+      execution.attempt() < job->spec->max_attempts()) {
     job->job.set_state(v1::JOB_STATE_QUEUED);
     job->job.set_state_reason("RETRY_AFTER_LOSS");
     job->job.set_state_message(absl::StrCat("attempt ", execution.attempt(), " of ",
@@ -587,13 +615,18 @@ void Core::OnTimer(const TimerEvent& id, absl::Time now, Output* out) {
   if (LiveJob* job = FindJob(id)) {
     if (job->job.state() != v1::JOB_STATE_QUEUED) return;
     job->job.set_state_message(
-        absl::StrCat("no node took it within timeouts.queue of ",
+        absl::StrCat(job->spec->has_http() ? "its turn did not come within timeouts.queue of "
+                                           : "no node took it within timeouts.queue of ",
                      absl::FormatDuration(ToDuration(job->spec->timeouts().queue()))));
     EndJob(job, v1::JOB_STATE_TIMED_OUT, v1::END_REASON_QUEUE_TIMEOUT, now, out);
     return;
   }
   LiveExecution* live = FindExecution(id);
   if (live == nullptr) return;
+  if (FindJob(live->execution.job_id())->spec->has_http()) {
+    OnHttpTimer(*live, now, out);
+    return;
+  }
   const NodeEntry* node = nodes_.Find(live->execution.node());
   if (node->connection != 0) return;  // It came back; a next loss of contact arms anew.
   const LiveJob* job = FindJob(live->execution.job_id());

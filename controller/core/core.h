@@ -26,6 +26,8 @@ struct CoreOptions {
   // with QUEUE_FULL.
   int64_t max_live_jobs = 200'000;
   int64_t max_live_spec_bytes = int64_t{1} << 30;
+  // HTTP jobs that run at one time; more wait with HTTP_LIMIT.
+  int max_http_jobs = 100;
   // How often agents are told to send a heartbeat.
   absl::Duration heartbeat_period = absl::Seconds(2);
   // Ends executions without waiting for their logs: the defect that the barrier test must find.
@@ -48,7 +50,7 @@ class Core {
   // ids is borrowed.
   Core(CoreOptions options, IdSource* ids);
 
-  // Takes over what the store has, after a start. Every node counts as heard of at `now`.
+  // Takes over what the store has and goes on with it. Every node counts as heard of at `now`.
   // durable_seq: how far the log store holds the log of each live execution.
   void Load(LiveState state, const absl::flat_hash_map<std::string, uint64_t>& durable_seq,
             absl::Time now, Output* out);
@@ -95,10 +97,23 @@ class Core {
   void Handle(NodeReports&& input, Ticket ticket, absl::Time now, Output* out);
   void Handle(LogDurable&& input, Ticket ticket, absl::Time now, Output* out);
   void Handle(ScriptCondition&& input, Ticket ticket, absl::Time now, Output* out);
+  void Handle(HttpOutcome&& input, Ticket ticket, absl::Time now, Output* out);
 
   void Enqueue(LiveJob* live, absl::Time now);
   void PlaceJobs(absl::Time now, Output* out);
+  // Places the job's next execution on a node or, where there is none that takes it, says why.
+  bool PlaceOnNode(LiveJob* live, absl::Time now, Output* out);
+  // The job's next execution, in its first state, not yet written to `out`.
+  std::unique_ptr<LiveExecution> MakeExecution(LiveJob* live, absl::Time now);
   void StartExecution(LiveJob* live, NodeEntry* node, absl::Time now, Output* out);
+
+  // HTTP jobs: core_http.cc.
+  bool PlaceHttp(LiveJob* live, absl::Time now, Output* out);
+  void LoadHttp(LiveExecution* live, absl::Time now, Output* out);
+  void GiveUpHttp(const LiveExecution& live, v1::EndReason reason, std::string message,
+                  Output* out);
+  void OnHttpTimer(const LiveExecution& live, absl::Time now, Output* out);
+
   void HandleReport(const std::string& node, const v1::ExecutionReport& report, absl::Time now,
                     Output* out);
   // Ends the execution if its end was reported and its log is whole.
@@ -134,6 +149,7 @@ class Core {
   Timers<TimerEvent> timers_;
   WaitReasons wait_reasons_;
   int64_t live_spec_bytes_ = 0;
+  int running_http_ = 0;
   uint64_t next_order_ = 1;
   // Something happened that may let a job be placed.
   bool placement_due_ = true;

@@ -108,6 +108,7 @@ void CoreThread::Release(Output output) {
     for (const Answer& answer : shared->answers) Answered(answer);
     for (const Send& send : shared->sends) effects_->OnSend(send);
     for (const EndSession& end : shared->ended_sessions) effects_->OnEndSession(end);
+    for (const HttpCommand& command : shared->http) effects_->OnHttp(command);
   });
 }
 

@@ -28,6 +28,7 @@ class CoreEffects {
   virtual void OnJob(const v1::Job& job) = 0;
   virtual void OnSend(const Send& send) = 0;
   virtual void OnEndSession(const EndSession& end) = 0;
+  virtual void OnHttp(const HttpCommand& command) = 0;
 };
 
 // Makes changes durable in the order of the calls, then calls done on a thread of its own. Empty

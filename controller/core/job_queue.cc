@@ -8,6 +8,7 @@
 namespace cronium::controller {
 
 std::string PlacementClass(const v1::JobSpec& spec) {
+  if (spec.has_http()) return "http";
   const v1::Resources& resources = spec.container().resources();
   std::string key = absl::StrCat(resources.cpu_millis(), "/", resources.memory_bytes(), "/",
                                  spec.placement().node());

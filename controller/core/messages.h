@@ -69,8 +69,17 @@ struct ScriptCondition {
   bool condition = false;
 };
 
+// How an HTTP call came out; everything of its log is durable. Exactly one follows each HttpCommand
+// that starts one, unless the controller stops first.
+struct HttpOutcome {
+  std::string execution_id;
+  v1::ExecutionEnd end;
+  // The answer, where there was one.
+  std::string output_json;
+};
+
 using InputMessage = std::variant<SubmitJob, CancelJob, OpenSession, CloseSession, NodeHeartbeat,
-                                  NodeReports, LogDurable, ScriptCondition>;
+                                  NodeReports, LogDurable, ScriptCondition, HttpOutcome>;
 
 struct Input {
   InputMessage message;
@@ -97,6 +106,18 @@ struct EndSession {
   absl::Status reason;
 };
 
+// To who makes HTTP calls: start the execution's, or give it up for a reason (cancel, run timeout).
+// Also what is given up has an HttpOutcome, whose reason is this one unless the call was over
+// before.
+struct HttpCommand {
+  v1::Execution execution;
+  std::shared_ptr<const v1::JobSpec> spec;
+  // UNSPECIFIED: start it.
+  v1::EndReason give_up = v1::END_REASON_UNSPECIFIED;
+  // Why, for a person.
+  std::string message;
+};
+
 // An execution that came to life, ended, or began to run: what the runtime API and the log service
 // must know of it at once.
 struct ExecutionChange {
@@ -110,12 +131,13 @@ struct Output {
   std::vector<ExecutionChange> executions;
   std::vector<Send> sends;
   std::vector<EndSession> ended_sessions;
+  std::vector<HttpCommand> http;
   // Jobs in their new state, without spec: for watchers.
   std::vector<v1::Job> jobs;
 
   bool empty() const {
     return changes.empty() && answers.empty() && executions.empty() && sends.empty() &&
-           ended_sessions.empty() && jobs.empty();
+           ended_sessions.empty() && http.empty() && jobs.empty();
   }
 };
 

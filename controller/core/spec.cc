@@ -16,52 +16,13 @@
 #include "common/ids.h"
 #include "common/json.h"
 #include "common/proto_time.h"
+#include "controller/core/http_spec.h"
+#include "controller/core/spec_check.h"
 
 namespace cronium::controller {
 namespace {
 
 constexpr int64_t kMiB = 1 << 20;
-constexpr absl::Duration kMaxTimeout = absl::Hours(24 * 30);
-
-// One spec under examination: where we are in it, and what was found.
-class Check {
- public:
-  explicit Check(absl::string_view path) : path_(path) {}
-
-  void Bad(absl::string_view field, absl::string_view what) {
-    violations_.Add(absl::StrCat(path_, ".", field), what);
-  }
-  template <typename T>
-  void Range(absl::string_view field, T value, T low, T high) {
-    if (value < low || value > high) {
-      Bad(field, absl::StrCat("is ", value, "; from ", low, " to ", high, " is allowed"));
-    }
-  }
-  // Zero, which means the default, or in range.
-  template <typename T>
-  void RangeOrDefault(absl::string_view field, T value, T low, T high) {
-    if (value != 0) Range(field, value, low, high);
-  }
-  void Bytes(absl::string_view field, size_t size, size_t limit) {
-    if (size > limit) {
-      Bad(field, absl::StrCat("has ", size, " bytes; at most ", limit, " are allowed"));
-    }
-  }
-  void Timeout(absl::string_view field, bool set, const google::protobuf::Duration& duration,
-               absl::Duration low = absl::Milliseconds(1)) {
-    if (!set) return;
-    const absl::Duration value = ToDuration(duration);
-    if (value < low || value > kMaxTimeout) {
-      Bad(field, absl::StrCat("is ", absl::FormatDuration(value), "; from ",
-                              absl::FormatDuration(low), " to 30 days is allowed"));
-    }
-  }
-  absl::Status Result() const { return violations_.ToStatus(); }
-
- private:
-  const std::string path_;
-  Violations violations_;
-};
 
 bool IsEnvironmentName(absl::string_view name) {
   return !name.empty() && !absl::ascii_isdigit(name[0]) &&
@@ -69,7 +30,7 @@ bool IsEnvironmentName(absl::string_view name) {
                      [](char c) { return absl::ascii_isalnum(c) || c == '_'; });
 }
 
-void CheckEnvironment(const v1::ContainerSpec& container, Check* check) {
+void CheckEnvironment(const v1::ContainerSpec& container, SpecCheck* check) {
   if (container.env_size() > 256) {
     check->Bad("container.env",
                absl::StrCat("has ", container.env_size(), " names; at most 256 are allowed"));
@@ -87,7 +48,7 @@ void CheckEnvironment(const v1::ContainerSpec& container, Check* check) {
   }
 }
 
-void CheckScript(const v1::ContainerSpec& container, Check* check) {
+void CheckScript(const v1::ContainerSpec& container, SpecCheck* check) {
   const v1::Script& script = container.script();
   if (script.content().empty()) {
     check->Bad("container.script.content", "is required: the text of the script");
@@ -114,7 +75,7 @@ void CheckScript(const v1::ContainerSpec& container, Check* check) {
   }
 }
 
-void CheckResources(const v1::Resources& resources, Check* check) {
+void CheckResources(const v1::Resources& resources, SpecCheck* check) {
   check->RangeOrDefault<int64_t>("container.resources.cpu_millis", resources.cpu_millis(), 10,
                                  1'000'000);
   check->RangeOrDefault<int64_t>("container.resources.memory_bytes", resources.memory_bytes(),
@@ -136,7 +97,7 @@ bool IsUser(absl::string_view user) {
          (!absl::StrContains(user, ':') || absl::SimpleAtoi(parts.second, &id));
 }
 
-void CheckContainer(const v1::ContainerSpec& container, Check* check) {
+void CheckContainer(const v1::ContainerSpec& container, SpecCheck* check) {
   if (container.image().empty()) {
     check->Bad("container.image",
                "is required: the name of an image on the node, for example "
@@ -163,7 +124,7 @@ void CheckContainer(const v1::ContainerSpec& container, Check* check) {
 }
 
 void CheckLabels(absl::string_view field,
-                 const google::protobuf::Map<std::string, std::string>& labels, Check* check) {
+                 const google::protobuf::Map<std::string, std::string>& labels, SpecCheck* check) {
   if (labels.size() > 32) {
     check->Bad(field, absl::StrCat("has ", labels.size(), " labels; at most 32 are allowed"));
   }
@@ -175,18 +136,35 @@ void CheckLabels(absl::string_view field,
   }
 }
 
+void FillContainerDefaults(v1::ContainerSpec* container) {
+  v1::Resources* resources = container->mutable_resources();
+  if (resources->cpu_millis() == 0) resources->set_cpu_millis(500);
+  if (resources->memory_bytes() == 0) resources->set_memory_bytes(512 * kMiB);
+  if (resources->pids() == 0) resources->set_pids(100);
+  if (resources->tmp_bytes() == 0) resources->set_tmp_bytes(64 * kMiB);
+  if (resources->workspace_bytes() == 0) resources->set_workspace_bytes(256 * kMiB);
+  if (resources->log_bytes() == 0) resources->set_log_bytes(64 * kMiB);
+  if (container->network() == v1::NETWORK_MODE_UNSPECIFIED) {
+    container->set_network(v1::NETWORK_MODE_NONE);
+  }
+  if (container->user().empty()) container->set_user("1000:1000");
+  if (container->working_dir().empty()) container->set_working_dir("/workspace");
+}
+
 }  // namespace
 
 absl::Status ValidateSpec(const v1::JobSpec& spec, absl::string_view path) {
-  Check check(path);
+  SpecCheck check(path);
   if (spec.ByteSizeLong() > kMaxSpecBytes) {
-    check.Bytes("container", spec.ByteSizeLong(), kMaxSpecBytes);
+    check.Bytes(spec.has_http() ? "http" : "container", spec.ByteSizeLong(), kMaxSpecBytes);
     return check.Result();
   }
   if (spec.has_container()) {
     CheckContainer(spec.container(), &check);
+  } else if (spec.has_http()) {
+    CheckHttp(spec, &check);
   } else {
-    check.Bad("container", "is required: what to run");
+    check.Bad("container", "is required: what to run (or http: what to call)");
   }
   if (!spec.placement().node().empty() && !IsName(spec.placement().node())) {
     check.Bad("placement.node", "is no name of a node: 1 to 63 of [a-z0-9.-]");
@@ -214,26 +192,18 @@ absl::Status ValidateSpec(const v1::JobSpec& spec, absl::string_view path) {
 }
 
 void FillSpecDefaults(v1::JobSpec* spec) {
-  v1::ContainerSpec* container = spec->mutable_container();
-  v1::Resources* resources = container->mutable_resources();
-  if (resources->cpu_millis() == 0) resources->set_cpu_millis(500);
-  if (resources->memory_bytes() == 0) resources->set_memory_bytes(512 * kMiB);
-  if (resources->pids() == 0) resources->set_pids(100);
-  if (resources->tmp_bytes() == 0) resources->set_tmp_bytes(64 * kMiB);
-  if (resources->workspace_bytes() == 0) resources->set_workspace_bytes(256 * kMiB);
-  if (resources->log_bytes() == 0) resources->set_log_bytes(64 * kMiB);
-  if (container->network() == v1::NETWORK_MODE_UNSPECIFIED) {
-    container->set_network(v1::NETWORK_MODE_NONE);
-  }
-  if (container->user().empty()) container->set_user("1000:1000");
-  if (container->working_dir().empty()) container->set_working_dir("/workspace");
   v1::Timeouts* timeouts = spec->mutable_timeouts();
-  if (!timeouts->has_prepare()) SetDuration(absl::Minutes(10), timeouts->mutable_prepare());
   if (!timeouts->has_run()) SetDuration(absl::Hours(1), timeouts->mutable_run());
+  if (spec->max_attempts() == 0) spec->set_max_attempts(3);
+  if (spec->has_http()) {
+    FillHttpDefaults(spec->mutable_http());
+    return;
+  }
+  FillContainerDefaults(spec->mutable_container());
+  if (!timeouts->has_prepare()) SetDuration(absl::Minutes(10), timeouts->mutable_prepare());
   if (!timeouts->has_stop_grace()) SetDuration(absl::Seconds(10), timeouts->mutable_stop_grace());
   if (!spec->has_lost_after()) SetDuration(absl::Minutes(10), spec->mutable_lost_after());
   if (spec->on_lost() == v1::LOST_ACTION_UNSPECIFIED) spec->set_on_lost(v1::LOST_ACTION_RETRY);
-  if (spec->max_attempts() == 0) spec->set_max_attempts(3);
   if (spec->input_json().empty()) spec->set_input_json("null");
 }
 

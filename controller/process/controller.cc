@@ -23,6 +23,7 @@
 #include "controller/auth/authenticator.h"
 #include "controller/core/core_thread.h"
 #include "controller/core/lifecycle.h"
+#include "controller/http_jobs/http_job_runner.h"
 #include "controller/logs/log_store.h"
 #include "controller/outbound/transfer_loop.h"
 #include "controller/process/secrets_keys.h"
@@ -39,8 +40,9 @@ constexpr absl::Duration kFlushTimeout = absl::Seconds(10);
 // Spreads the core's durable outputs to who must know.
 class Effects : public CoreEffects {
  public:
-  Effects(LiveExecutions* live, JobFeed* feed, SessionHub* hub, LogStore* logs)
-      : live_(live), feed_(feed), hub_(hub), logs_(logs) {}
+  Effects(LiveExecutions* live, JobFeed* feed, SessionHub* hub, LogStore* logs,
+          HttpJobRunner* http_jobs)
+      : live_(live), feed_(feed), hub_(hub), logs_(logs), http_jobs_(http_jobs) {}
 
   void OnExecution(const ExecutionChange& change) override {
     live_->Update(change);
@@ -55,12 +57,14 @@ class Effects : public CoreEffects {
                {{"connection", end.connection}, {"reason", end.reason.message()}});
     hub_->End(end);
   }
+  void OnHttp(const HttpCommand& command) override { http_jobs_->Execute(command); }
 
  private:
   LiveExecutions* const live_;
   JobFeed* const feed_;
   SessionHub* const hub_;
   LogStore* const logs_;
+  HttpJobRunner* const http_jobs_;
 };
 
 class ControllerImpl : public Controller {
@@ -188,7 +192,10 @@ class ControllerImpl : public Controller {
     for (const ExecutionChange& change : loaded.executions) {
       if (!IsEnded(change.execution.state())) live_.Update(change);
     }
-    effects_ = std::make_unique<Effects>(&live_, &feed_, hub_.get(), logs_.get());
+    http_jobs_ = std::make_unique<HttpJobRunner>(
+        outbound_.get(), logs_.get(), &clock_,
+        [this](HttpOutcome outcome) { core_thread_->PostUrgent(std::move(outcome)); });
+    effects_ = std::make_unique<Effects>(&live_, &feed_, hub_.get(), logs_.get(), http_jobs_.get());
     core_thread_ = std::make_unique<CoreThread>(core_.get(), &clock_, Commit(), effects_.get());
     core_thread_->Start(std::move(loaded));
     executor_ = std::make_unique<Executor>(kExecutorThreads);
@@ -243,6 +250,7 @@ class ControllerImpl : public Controller {
   std::unique_ptr<ExecutionTokens> tokens_;
   std::optional<Authenticator> authenticator_;
   std::unique_ptr<SessionHub> hub_;
+  std::unique_ptr<HttpJobRunner> http_jobs_;
   std::unique_ptr<Effects> effects_;
   std::unique_ptr<Core> core_;
   std::unique_ptr<CommitQueue> commits_;

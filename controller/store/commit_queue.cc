@@ -25,6 +25,9 @@ struct CostOf {
     const auto& spec = c.job.spec();
     size_t bytes = kBase + spec.input_json().size() + spec.container().script().content().size();
     for (const auto& [name, value] : spec.container().env()) bytes += name.size() + value.size();
+    const auto& http = spec.http();
+    bytes += http.url().size() + http.body_text().size() + http.body_data().size();
+    for (const auto& header : http.headers()) bytes += header.name().size() + header.value().size();
     return bytes;
   }
   size_t operator()(const UpdateJob&) const { return kBase; }

@@ -165,4 +165,13 @@ void AttachedRun::Say(absl::string_view text) {
   if (!quiet_) context_->streams->Notice(text);
 }
 
+int SubmitDetached(CommandContext& context, Client* client, const v1::CreateJobRequest& request) {
+  const absl::StatusOr<v1::CreateJobResponse> created = client->CreateJob(request);
+  if (!created.ok()) return context.Fail(created.status());
+  const absl::Status printed = context.output == OutputFormat::kJson
+                                   ? context.PrintJson(created->job())
+                                   : context.streams->Out(absl::StrCat(created->job().id(), "\n"));
+  return printed.ok() ? 0 : context.Fail(printed);
+}
+
 }  // namespace cronium::cli

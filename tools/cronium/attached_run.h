@@ -13,8 +13,8 @@
 
 namespace cronium::cli {
 
-// One `cronium run` that stays with its job: submits it, prints its log, obeys Ctrl-C, and gives
-// the status to exit with.
+// One `cronium run` or `cronium http` that stays with its job: submits it, prints its log, obeys
+// Ctrl-C, and gives the status to exit with.
 //
 // Threads: Run has the caller's; Ctrl-C and answers come from that of Interrupts; a cancel is sent
 // from one of its own, so that a controller out of reach does not keep the next Ctrl-C from being
@@ -47,6 +47,9 @@ class AttachedRun {
   bool detached_ ABSL_GUARDED_BY(mutex_) = false;
   bool left_ ABSL_GUARDED_BY(mutex_) = false;
 };
+
+// Submits the job, prints its id, and leaves it to run; the status to exit with.
+int SubmitDetached(CommandContext& context, Client* client, const v1::CreateJobRequest& request);
 
 }  // namespace cronium::cli
 

@@ -11,6 +11,7 @@
 #include "tools/cronium/credentials_commands.h"
 #include "tools/cronium/errors.h"
 #include "tools/cronium/exit_code.h"
+#include "tools/cronium/http_command.h"
 #include "tools/cronium/jobs_commands.h"
 #include "tools/cronium/logs_command.h"
 #include "tools/cronium/nodes_commands.h"
@@ -62,8 +63,8 @@ void AddGlobalFlags(CLI::App* app, GlobalFlags* flags) {
       "ca,\n"
       "     token, token-file, namespace, dev\n"
       "  4. the defaults, which are what `cronium-controller init` made on this host\n"
-      "Exit status: 0, or 125 with one line on stderr; `run` and `jobs wait` give that of the "
-      "job.");
+      "Exit status: 0, or 125 with one line on stderr; `run`, `http` and `jobs wait` give that of "
+      "the job.");
 }
 
 absl::Status ApplyGlobalFlags(const CLI::App& app, const GlobalFlags& flags,
@@ -155,6 +156,7 @@ int RunCli(const std::vector<std::string>& args, const Process& process) {
   app.fallthrough();
   AddGlobalFlags(&app, &flags);
   const CLI::App* run = AddRunCommand(&app, &chosen);
+  AddHttpCommand(&app, &chosen);
   AddLogsCommand(&app, &chosen);
   AddJobsCommands(&app, &chosen);
   AddNodesCommands(&app, &chosen);

@@ -16,6 +16,11 @@ int ExitCodeOf(const v1::Job& job) {
     case v1::JOB_STATE_CANCELLED:
       return kExitCancelled;
     default:
+      // The call was made, and its answer is the failure, as of curl --fail.
+      if (job.end_reason() == v1::END_REASON_UNEXPECTED_STATUS ||
+          job.end_reason() == v1::END_REASON_NO_RESPONSE) {
+        return kExitHttpFailed;
+      }
       // A failed job whose container gave no code, or gave 0 to someone who stopped it, did not do
       // its work.
       return job.has_exit_code() && job.exit_code() != 0 ? job.exit_code() & 0xFF : kExitError;

@@ -12,6 +12,8 @@ namespace cronium::cli {
 // Something went wrong outside of the script: bad usage, no contact, a job that could not be
 // started or whose end is not known.
 inline constexpr int kExitError = 125;
+// An HTTP job got an unexpected status, or no answer.
+inline constexpr int kExitHttpFailed = 1;
 // The job ended by one of its timeouts, as of timeout(1).
 inline constexpr int kExitTimeout = 124;
 // The job was cancelled, as after Ctrl-C.

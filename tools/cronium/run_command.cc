@@ -23,15 +23,6 @@ struct Flags {
   std::string help_only;
 };
 
-int Detached(CommandContext& context, Client* client, const v1::CreateJobRequest& request) {
-  const absl::StatusOr<v1::CreateJobResponse> created = client->CreateJob(request);
-  if (!created.ok()) return context.Fail(created.status());
-  const absl::Status printed = context.output == OutputFormat::kJson
-                                   ? context.PrintJson(created->job())
-                                   : context.streams->Out(absl::StrCat(created->job().id(), "\n"));
-  return printed.ok() ? 0 : context.Fail(printed);
-}
-
 int Run(CommandContext& context, const Flags& flags) {
   if (context.words.empty()) {
     return context.Fail(
@@ -60,7 +51,7 @@ int Run(CommandContext& context, const Flags& flags) {
     context.streams->Notice(
         absl::StrCat("image ", defaults.image, " (", defaults.because, "; --image for another)"));
   }
-  if (flags.detach) return Detached(context, client->get(), request);
+  if (flags.detach) return SubmitDetached(context, client->get(), request);
   return AttachedRun(&context, client->get(), interrupts.get(), flags.quiet).Run(request);
 }
 

@@ -78,6 +78,29 @@ void AddContainer(const v1::ContainerSpec& container, Details* details) {
   details->Add("Network", container.network() == v1::NETWORK_MODE_BRIDGE ? "bridge" : "none");
 }
 
+// Names of headers alone: their values may be secret.
+void AddHttp(const v1::HttpSpec& http, Details* details) {
+  details->Add("Call", absl::StrCat(http.method(), " ", http.url()));
+  std::vector<std::string> names;
+  for (const v1::HttpHeader& header : http.headers()) names.push_back(header.name());
+  details->Add("Headers", absl::StrJoin(names, ", "));
+  const size_t body = http.body_text().size() + http.body_data().size();
+  if (body > 0) details->Add("Body", Size(static_cast<int64_t>(body)));
+  details->Add("Expects", http.expected_statuses());
+  details->Add("Tries", absl::StrCat("up to ", http.retry().max_tries(), ", again after ",
+                                     http.retry().statuses()));
+}
+
+// Where it runs, for a person.
+std::string Where(const v1::JobSpec& spec, const std::string& node, bool started) {
+  return spec.has_http() && started ? "controller" : node;
+}
+
+// What it runs, in a column.
+std::string What(const v1::JobSpec& spec) {
+  return spec.has_http() ? absl::StrCat("http ", spec.http().method()) : spec.container().image();
+}
+
 std::string ExecutionsTable(const v1::GetJobResponse& response, absl::Time now) {
   Table table({"ATTEMPT", "EXECUTION", "STATE", "NODE", "RUN", "EXIT", "LOG", "WHY"});
   for (const v1::Execution& execution : response.executions()) {
@@ -87,7 +110,7 @@ std::string ExecutionsTable(const v1::GetJobResponse& response, absl::Time now) 
                                            execution.log().uncertain() ? " uncertain" : "");
     table.AddRow(
         {absl::StrCat(execution.attempt()), execution.id(), Word(execution.state()),
-         execution.node(),
+         Where(response.job().spec(), execution.node(), true),
          RunTime(execution.start_time(), execution.has_start_time(), execution.end_time(),
                  execution.has_end_time(), now),
          execution.has_exit_code() ? absl::StrCat(execution.exit_code()) : "",
@@ -127,11 +150,11 @@ std::string WhyOf(const v1::Job& job) {
 }
 
 std::string JobsTable(const v1::ListJobsResponse& jobs, absl::Time now) {
-  Table table({"JOB", "STATE", "EXIT", "NODE", "IMAGE", "AGE", "RUN", "WHY"});
+  Table table({"JOB", "STATE", "EXIT", "NODE", "WHAT", "AGE", "RUN", "WHY"});
   for (const v1::Job& job : jobs.jobs()) {
     table.AddRow(
         {job.id(), Word(job.state()), job.has_exit_code() ? absl::StrCat(job.exit_code()) : "",
-         job.node(), job.spec().container().image(),
+         Where(job.spec(), job.node(), job.attempt() > 0), What(job.spec()),
          Age(job.create_time(), job.has_create_time(), now), RunTime(job, now), WhyOf(job)});
   }
   return table.Render();
@@ -146,10 +169,11 @@ std::string JobDetails(const v1::GetJobResponse& response, absl::Time now) {
                        : WhyOf(job).empty() ? Word(job.state())
                                             : absl::StrCat(Word(job.state()), ": ", WhyOf(job)));
   if (job.state() == v1::JOB_STATE_QUEUED) details.Add("Waits", job.state_reason());
-  details.Add("Node", job.node());
+  details.Add("Node", Where(job.spec(), job.node(), job.attempt() > 0));
   details.Add("Pinned to", job.spec().placement().node());
   details.Add("Node labels", Labels(job.spec().placement().node_labels()));
   if (job.spec().has_container()) AddContainer(job.spec().container(), &details);
+  if (job.spec().has_http()) AddHttp(job.spec().http(), &details);
   details.Add("Timeouts", TimeoutsText(job.spec().timeouts()));
   if (job.spec().priority() != 0) details.Add("Priority", absl::StrCat(job.spec().priority()));
   details.Add("Labels", Labels(job.spec().labels()));

@@ -132,6 +132,22 @@ class Cluster {
     return state;
   }
 
+  // Takes over what another cluster's store has, as a controller does that starts.
+  void Restore(LiveState state, absl::flat_hash_map<std::string, uint64_t> durable_seq = {}) {
+    for (const v1::Job& job : state.jobs) {
+      jobs_[job.id()] = job;
+      specs_[job.id()] = job.spec();
+    }
+    for (const v1::Execution& execution : state.executions) {
+      executions_[execution.id()] = execution;
+    }
+    // Ids of the other's are not to come up again.
+    for (int i = 0; i < 1000; ++i) ids_.NewId(kJobIdPrefix);
+    Output loaded;
+    core_.Load(std::move(state), durable_seq, now_, &loaded);
+    Keep(std::move(loaded));
+  }
+
   // What the last step put out.
   const Output& last() const { return last_; }
   const Core& core() const { return core_; }

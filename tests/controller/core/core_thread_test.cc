@@ -19,6 +19,7 @@ class NoEffects : public CoreEffects {
   void OnJob(const v1::Job&) override {}
   void OnSend(const Send&) override {}
   void OnEndSession(const EndSession&) override {}
+  void OnHttp(const HttpCommand&) override {}
 };
 
 v1::Job NewJob(IdSource* ids) {

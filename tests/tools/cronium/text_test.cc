@@ -117,7 +117,7 @@ TEST(JobsTable, ShowsWhyAJobWaitsAndHowOneEnded) {
   SetTime(kNow - absl::Minutes(3), queued.mutable_create_time());
   *jobs.add_jobs() = EndedJob(v1::JOB_STATE_FAILED, v1::END_REASON_OUT_OF_MEMORY, 137);
   EXPECT_EQ(JobsTable(jobs, kNow),
-            "JOB               STATE   EXIT  NODE  IMAGE         AGE  RUN  WHY\n"
+            "JOB               STATE   EXIT  NODE  WHAT          AGE  RUN  WHY\n"
             "job_000000000001  QUEUED  -     -     cronium/bash  3m   -    2 nodes lack memory\n"
             "job_0123456789ab  FAILED  137   -     -             -    -    OUT_OF_MEMORY\n");
 }
