@@ -119,6 +119,9 @@ struct ServeFlags {
   int64_t audit_max_records = 1'000'000;
   int audit_max_age_days = 90;
   std::string runtime_calls_per_minute;
+  std::vector<std::string> retention;
+  int retention_sweep_ms = 60'000;
+  int64_t disk_reserve_bytes = 0;
   std::string log_level = "info";
 };
 
@@ -145,6 +148,9 @@ std::string CheckServeFlags(const ServeFlags& flags) {
   }
   if (const auto limits = RateLimits::Parse(flags.runtime_calls_per_minute); !limits.ok()) {
     return absl::StrCat("--runtime-calls-per-minute: ", limits.status().message());
+  }
+  if (const auto policy = RetentionPolicy::Parse(flags.retention); !policy.ok()) {
+    return std::string(policy.status().message());
   }
   return std::string(SetLogLevel(flags.log_level).message());
 }
@@ -224,6 +230,23 @@ int RunServe(int argc, char** argv) {
                  "NAMESPACE=N,...: calls of the runtime API that each execution may make a minute; "
                  "N alone is for all other namespaces, 0 for no limit. By default each host's "
                  "gateway decides (1000)");
+  app.add_option(
+         "--retention", flags.retention,
+         "NAMESPACE:LIMIT=VALUE,... how much of what has ended is kept; may be repeated, or "
+         "several be joined by ;. "
+         "NAMESPACE * is for all others. Limits and defaults: job-age=30d, jobs=100000, "
+         "job-bytes=1GiB, log-age=14d, log-bytes=10GiB; none for no limit")
+      ->delimiter(';')
+      ->take_all();
+  app.add_option("--retention-sweep-ms", flags.retention_sweep_ms,
+                 "How often what is past these limits is looked for and removed")
+      ->check(CLI::Range(100, 86'400'000))
+      ->capture_default_str();
+  app.add_option("--disk-reserve-bytes", flags.disk_reserve_bytes,
+                 "No new work begins with less than this free on the data folder's disk; 0 for 2 % "
+                 "of the disk, but 512 MiB at least and 8 GiB at most")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
       ->capture_default_str();
   ApplyConfigRules(&app, "controller");
@@ -244,6 +267,9 @@ int RunServe(int argc, char** argv) {
   options.rate_limits = *RateLimits::Parse(flags.runtime_calls_per_minute);
   options.outbound = OutboundOptions(flags);
   options.actions = ActionOptions(flags);
+  options.retention = *RetentionPolicy::Parse(flags.retention);
+  options.retention_period = absl::Milliseconds(flags.retention_sweep_ms);
+  options.disk_reserve_bytes = flags.disk_reserve_bytes;
   options.core.skip_log_barrier = FaultOn("controller.skip_log_barrier");
   absl::StatusOr<std::unique_ptr<Controller>> controller = Controller::Start(options);
   if (!controller.ok()) return Fail(controller.status());

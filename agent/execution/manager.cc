@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kMailboxCapacity = 4096;
 constexpr int64_t kJournalRetryNs = 1'000'000'000;
+constexpr int64_t kDiskCheckNs = 2'000'000'000;
 // Of one kind, of one execution: the job can write to the status FIFO too, as often as it likes.
 constexpr int kMaxStatusLines = 4;
 constexpr size_t kStatusKinds = static_cast<size_t>(StatusEvent::Kind::kDrained) + 1;
@@ -61,7 +62,9 @@ ExecutionManager::ExecutionManager(ManagerOptions options, const Services& servi
       mailbox_(kMailboxCapacity),
       journal_(std::move(journal)),
       run_folders_(std::move(run_folders)),
-      content_(std::move(content)) {
+      content_(std::move(content)),
+      read_disk_space_(services.read_disk_space),
+      disk_reserve_(options_.disk_reserve_bytes) {
   disk_condition_.set_type("DiskReady");
   disk_condition_.set_ok(true);
 }
@@ -103,6 +106,7 @@ std::optional<std::chrono::nanoseconds> ExecutionManager::TimeToNextWake() const
   if (!journal_problem_.ok()) {
     wake = journal_retry_ns_;
   } else {
+    wake = std::min(wake, next_disk_check_ns_);
     if (!listed_ && !list_pending_) wake = std::min(wake, list_retry_ns_);
     if (listed_ && welcomed_once_ && !leftovers_.empty()) {
       wake = std::min(wake, leftovers_retry_ns_);
@@ -116,6 +120,10 @@ std::optional<std::chrono::nanoseconds> ExecutionManager::TimeToNextWake() const
 void ExecutionManager::OnTimers() {
   const int64_t now = Now();
   if (now >= health_.NextPingNs()) PingEngine();
+  if (now >= next_disk_check_ns_) {
+    next_disk_check_ns_ = now + kDiskCheckNs;
+    CheckDisk();
+  }
   if (!listed_ && !list_pending_ && now >= list_retry_ns_) ListContainers();
   if (now >= leftovers_retry_ns_) DropLeftovers();
   std::vector<std::string> due;

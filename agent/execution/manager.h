@@ -26,6 +26,7 @@
 #include "agent/logs/log_sender.h"
 #include "agent/runtime/container_runtime.h"
 #include "common/clock.h"
+#include "common/disk_space.h"
 #include "common/mailbox.h"
 
 namespace cronium::agent {
@@ -39,6 +40,9 @@ struct ManagerOptions {
   int slots = 1;
   // /proc/sys/kernel/random/boot_id.
   std::string boot_id;
+  // What has to stay free on state_dir's disk for the node to take jobs; 0 for DiskReserve's
+  // default.
+  int64_t disk_reserve_bytes = 0;
 };
 
 // Owns every execution of this node and carries out what their machines want: journal, containers,
@@ -63,6 +67,8 @@ class ExecutionManager : public SessionEvents {
     const Clock* clock = nullptr;
     ContainerRuntime* runtime = nullptr;
     LogCapture* capture = nullptr;
+    std::function<absl::StatusOr<DiskSpace>(const std::string& folder)> read_disk_space =
+        ReadDiskSpace;
   };
 
   // Opens the journal and the run folders, and reads what is held.
@@ -163,7 +169,9 @@ class ExecutionManager : public SessionEvents {
   NodeSnapshot Snapshot() const;
   std::vector<v1::NodeCondition> Conditions() const;
   void SendConditions();
+  // Brings the condition DiskReady up to date.
   void CheckDisk();
+  v1::NodeCondition JudgeDisk();
   void DropReportsOf(const std::string& id);
   // Writes the lease file where its end has moved enough, or, with `now_due`, at all.
   void RenewLease(Entry* entry, bool now_due);
@@ -222,6 +230,9 @@ class ExecutionManager : public SessionEvents {
   std::vector<std::function<void(NodeSnapshot)>> describe_;
   int64_t describe_by_ns_ = 0;
   v1::NodeCondition disk_condition_;
+  const std::function<absl::StatusOr<DiskSpace>(const std::string&)> read_disk_space_;
+  DiskReserve disk_reserve_;
+  int64_t next_disk_check_ns_ = 0;
   // The engine's list has come: entries know what there is.
   bool listed_ = false;
   bool list_pending_ = false;

@@ -215,26 +215,42 @@ std::vector<v1::NodeCondition> ExecutionManager::Conditions() const {
 
 void ExecutionManager::SendConditions() { uplink_->SendConditions(Conditions()); }
 
-void ExecutionManager::CheckDisk() {
-  v1::NodeCondition next;
-  next.set_type(disk_condition_.type());
-  next.set_ok(true);
-  if (!journal_problem_.ok()) {
-    next.set_ok(false);
-    next.set_reason("JOURNAL_NOT_WRITABLE");
-    next.set_message(std::string(journal_problem_.message()));
-  } else {
-    const auto failing = std::count_if(entries_.begin(), entries_.end(),
-                                       [](const auto& e) { return e.second->log_failing; });
-    if (failing > 0) {
-      next.set_ok(false);
-      next.set_reason("SPOOL_NOT_WRITABLE");
-      next.set_message(absl::StrCat("logs of ", failing, " executions cannot be written"));
-    }
+v1::NodeCondition ExecutionManager::JudgeDisk() {
+  v1::NodeCondition condition;
+  condition.set_type(disk_condition_.type());
+  const auto fail = [&condition](absl::string_view reason, absl::string_view message) {
+    condition.set_reason(std::string(reason));
+    condition.set_message(std::string(message));
+    return condition;
+  };
+  // First, since it is why the others happen. Where it cannot be read, they tell.
+  const absl::StatusOr<DiskSpace> space = read_disk_space_(options_.state_dir);
+  if (space.ok() && disk_reserve_.IsFull(*space)) {
+    return fail("DISK_FULL", absl::StrCat(DescribeShortage(options_.state_dir, *space,
+                                                           disk_reserve_.LimitOf(*space)),
+                                          "; free some, or set --disk-reserve-bytes"));
   }
+  if (!journal_problem_.ok()) return fail("JOURNAL_NOT_WRITABLE", journal_problem_.message());
+  const auto failing = std::count_if(entries_.begin(), entries_.end(),
+                                     [](const auto& e) { return e.second->log_failing; });
+  if (failing > 0) {
+    return fail("SPOOL_NOT_WRITABLE",
+                absl::StrCat("logs of ", failing, " executions cannot be written"));
+  }
+  condition.set_ok(true);
+  return condition;
+}
+
+void ExecutionManager::CheckDisk() {
+  v1::NodeCondition next = JudgeDisk();
   if (next.ok() == disk_condition_.ok() && next.reason() == disk_condition_.reason()) return;
   SetTime(clock_->Now(), next.mutable_change_time());
-  disk_condition_ = next;
+  if (next.ok()) {
+    LogInfo("the disk is well again; jobs are taken");
+  } else {
+    LogError("no jobs are taken", {{"reason", next.reason()}, {"detail", next.message()}});
+  }
+  disk_condition_ = std::move(next);
   SendConditions();
 }
 

@@ -34,6 +34,7 @@ ManagerOptions ManagerOptionsOf(const AgentOptions& options, std::string boot_id
   manager.state_dir = options.state_dir;
   manager.slots = options.slots;
   manager.boot_id = std::move(boot_id);
+  manager.disk_reserve_bytes = options.disk_reserve_bytes;
   return manager;
 }
 

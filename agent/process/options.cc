@@ -112,6 +112,11 @@ void AddOptions(CLI::App* app, AgentOptions* options, Raw* raw) {
                   "The same for one job")
       ->check(CLI::Range(int64_t{4} << 20, int64_t{1} << 50))
       ->capture_default_str();
+  app->add_option("--disk-reserve-bytes", options->disk_reserve_bytes,
+                  "The node takes no jobs with less than this free on the state folder's disk; 0 "
+                  "for 2 % of the disk, but 512 MiB at least and 8 GiB at most")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app->add_option("--log-level", raw->log_level, "debug, info, warning or error")
       ->capture_default_str();
 }

@@ -35,6 +35,8 @@ struct AgentOptions {
 
   int64_t max_spool_bytes = int64_t{2} << 30;
   int64_t max_execution_spool_bytes = int64_t{256} << 20;
+  // 0 for DiskReserve's default.
+  int64_t disk_reserve_bytes = 0;
 };
 
 // Fills in `options` and sets the log's level. Returns the status to exit with after having said

@@ -44,6 +44,8 @@ struct Services {
   AuditLimits audit;
   // For reads that may wait for the disk.
   Executor* executor;
+  // OK, or why no new job can be taken now (DISK_FULL).
+  std::function<absl::Status()> may_accept_jobs;
 };
 
 // Who calls, from the call's certificate and metadata.

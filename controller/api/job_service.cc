@@ -87,6 +87,8 @@ grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(grpc::CallbackServerContext*
         return done(same);
       }
     }
+    // Here rather than in the core, whose answers come by way of the disk.
+    if (absl::Status status = services_.may_accept_jobs(); !status.ok()) return done(status);
     job.set_id(services_.ids->NewId(kJobIdPrefix));
     job.set_namespace_(*name_space);
     job.set_request_id(request->request_id());

@@ -124,7 +124,7 @@ class LogFollower final : public PullStream<FollowReactor, v1::FollowLogsRespons
     while (true) {
       absl::StatusOr<ReadResult> result = services_.logs->Read(key, after_seq_, kReadBytes);
       if (!result.ok()) return result.status();
-      if (result->chunks.empty()) return false;
+      if (result->chunks.empty()) return TellCollected(key, message);
       after_seq_ = result->next_after_seq;
       for (v1::LogChunk& chunk : result->chunks) {
         if (Wanted(chunk)) *message->add_chunks() = std::move(chunk);
@@ -134,6 +134,23 @@ class LogFollower final : public PullStream<FollowReactor, v1::FollowLogsRespons
         return true;
       }
     }
+  }
+
+  // Where retention removed the log: one cut for all of it that was asked for.
+  absl::StatusOr<bool> TellCollected(const LogKey& key, v1::FollowLogsResponse* message) {
+    const uint64_t last_seq = execution_->log().last_seq();
+    if (!IsEnded(execution_->state()) || after_seq_ >= last_seq) return false;
+    absl::StatusOr<LogState> state = services_.logs->Summary(key);
+    if (!state.ok()) return state.status();
+    if (!IsCollected(*execution_, *state)) return false;
+    v1::LogChunk* chunk = message->add_chunks();
+    chunk->set_first_seq(after_seq_ + 1);
+    chunk->mutable_cut()->set_first_seq(after_seq_ + 1);
+    chunk->mutable_cut()->set_last_seq(last_seq);
+    chunk->mutable_cut()->set_collected(true);
+    message->set_execution_id(execution_->id());
+    after_seq_ = last_seq;
+    return true;
   }
 
   bool Wanted(const v1::LogChunk& chunk) const {

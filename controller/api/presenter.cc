@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/proto_time.h"
+#include "controller/core/lifecycle.h"
 
 namespace cronium::controller {
 
@@ -19,8 +20,16 @@ void PresentExecution(const Services& services, v1::Execution* execution) {
   const bool uncertain = execution->log().uncertain();
   absl::StatusOr<LogState> state = services.logs->Summary(LogKeyOf(*execution));
   if (!state.ok()) return;
+  if (IsCollected(*execution, *state)) {
+    execution->mutable_log()->set_collected(true);
+    return;
+  }
   *execution->mutable_log() = state->summary;
   if (uncertain) execution->mutable_log()->set_uncertain(true);
+}
+
+bool IsCollected(const v1::Execution& execution, const LogState& state) {
+  return IsEnded(execution.state()) && execution.log().last_seq() > 0 && state.durable_seq == 0;
 }
 
 LogKey LogKeyOf(const v1::Execution& execution) {

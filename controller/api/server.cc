@@ -24,6 +24,9 @@ namespace {
 // error of ours.
 constexpr int kMaxReceiveBytes = 12 << 20;
 
+// The name in grpc.health.v1 that says whether CreateJob takes jobs.
+constexpr char kAcceptingJobs[] = "cronium.v1.JobService.CreateJob";
+
 class ServerImpl : public Server {
  public:
   explicit ServerImpl(const Services& services)
@@ -62,6 +65,8 @@ class ServerImpl : public Server {
           absl::StrCat("cannot listen on ", options.listen,
                        ": is the port taken, or the address not this host's?"));
     }
+    // Known from here on, so that SetServing speaks for it too.
+    SetAcceptingJobs(false);
     return absl::OkStatus();
   }
 
@@ -69,6 +74,10 @@ class ServerImpl : public Server {
 
   void SetServing(bool serving) override {
     server_->GetHealthCheckService()->SetServingStatus(serving);
+  }
+
+  void SetAcceptingJobs(bool accepting) override {
+    server_->GetHealthCheckService()->SetServingStatus(kAcceptingJobs, accepting);
   }
 
   void Shutdown(absl::Duration grace) override {

@@ -33,6 +33,8 @@ class Server {
   virtual int port() const = 0;
   // What grpc.health.v1 answers.
   virtual void SetServing(bool serving) = 0;
+  // What it answers for "cronium.v1.JobService.CreateJob": not, while the disk is full.
+  virtual void SetAcceptingJobs(bool accepting) = 0;
   // Tells agents to go, refuses new calls, and cuts what is still under way after grace.
   virtual void Shutdown(absl::Duration grace) = 0;
 };

@@ -93,6 +93,11 @@ void Core::RememberRequest(const v1::Job& job) {
   if (!job.request_id().empty()) requests_[RequestKey(job)] = job;
 }
 
+void Core::ForgetRequest(const std::string& key, absl::string_view job_id) {
+  const auto it = requests_.find(key);
+  if (it != requests_.end() && it->second.id() == job_id) requests_.erase(it);
+}
+
 std::vector<v1::Node> Core::TakeChangedNodes() {
   std::vector<v1::Node> changed;
   for (const std::string& name : nodes_.TakeTouched()) {
@@ -437,6 +442,22 @@ void Core::Handle(ScriptCondition&& input, Ticket, absl::Time, Output*) {
   }
 }
 
+void Core::Handle(CollectJobs&& input, Ticket ticket, absl::Time, Output* out) {
+  for (CollectJobs::Item& item : input.jobs) {
+    if (FindJob(item.job_id) != nullptr) continue;
+    if (!item.request_id.empty()) {
+      ForgetRequest(absl::StrCat(item.name_space, "/", item.request_id), item.job_id);
+    }
+    out->changes.push_back(DeleteEndedJob{std::move(item.job_id)});
+  }
+  out->answers.push_back({ticket, v1::Job()});
+}
+
+void Core::Handle(HoldPlacement&& input, Ticket, absl::Time, Output*) {
+  hold_ = {std::move(input.reason), std::move(input.message)};
+  placement_due_ = true;
+}
+
 // ---- Placement
 
 void Core::Advance(absl::Time now, Output* out) {
@@ -449,7 +470,11 @@ void Core::PlaceJobs(absl::Time now, Output* out) {
   wait_reasons_.clear();
   // One message per session, however many jobs a round starts.
   const size_t first_send = out->sends.size();
-  queue_.Round([&](const std::string&, const std::string& job_id) {
+  queue_.Round([&](const std::string& placement_class, const std::string& job_id) {
+    if (!hold_.reason.empty()) {
+      wait_reasons_[placement_class] = hold_;
+      return false;
+    }
     LiveJob* live = FindJob(job_id);
     return live->spec->has_http() ? PlaceHttp(live, now, out) : PlaceOnNode(live, now, out);
   });
@@ -581,9 +606,9 @@ void Core::EndJob(LiveJob* live, v1::JobState state, v1::EndReason reason, absl:
   live_spec_bytes_ -= live->spec_bytes;
   if (!live->job.request_id().empty()) {
     RememberRequest(live->job);
-    ended_requests_.push_back(RequestKey(live->job));
+    ended_requests_.push_back({RequestKey(live->job), live->job.id()});
     if (ended_requests_.size() > kRememberedRequests) {
-      requests_.erase(ended_requests_.front());
+      ForgetRequest(ended_requests_.front().key, ended_requests_.front().job_id);
       ended_requests_.pop_front();
     }
   }

@@ -98,6 +98,8 @@ class Core {
   void Handle(LogDurable&& input, Ticket ticket, absl::Time now, Output* out);
   void Handle(ScriptCondition&& input, Ticket ticket, absl::Time now, Output* out);
   void Handle(HttpOutcome&& input, Ticket ticket, absl::Time now, Output* out);
+  void Handle(CollectJobs&& input, Ticket ticket, absl::Time now, Output* out);
+  void Handle(HoldPlacement&& input, Ticket ticket, absl::Time now, Output* out);
 
   void Enqueue(LiveJob* live, absl::Time now);
   void PlaceJobs(absl::Time now, Output* out);
@@ -138,6 +140,8 @@ class Core {
   // change nothing.
   NodeEntry* FindSession(const std::string& node, uint64_t connection);
   void RememberRequest(const v1::Job& job);
+  // Forgets the request if it is this job's.
+  void ForgetRequest(const std::string& key, absl::string_view job_id);
 
   const CoreOptions options_;
   IdSource* const ids_;
@@ -153,12 +157,18 @@ class Core {
   uint64_t next_order_ = 1;
   // Something happened that may let a job be placed.
   bool placement_due_ = true;
+  // Why no job is placed at all; an empty reason where they are.
+  WaitReason hold_;
 
   // Jobs by (namespace, request_id), live or lately ended: a second CreateJob that overtook the
   // first one's commit finds it here. What is older, the API finds in the store before it asks the
   // core.
   absl::flat_hash_map<std::string, v1::Job> requests_;
-  std::deque<std::string> ended_requests_;
+  struct EndedRequest {
+    std::string key;
+    std::string job_id;
+  };
+  std::deque<EndedRequest> ended_requests_;
 };
 
 }  // namespace cronium::controller

@@ -78,8 +78,25 @@ struct HttpOutcome {
   std::string output_json;
 };
 
+// Retention gives these up: their rows are deleted, and their request ids are free again. One that
+// lives is left alone. Answer: an empty job.
+struct CollectJobs {
+  struct Item {
+    std::string job_id;
+    std::string name_space;
+    std::string request_id;
+  };
+  std::vector<Item> jobs;
+};
+// While there is a reason no job is placed, and jobs that wait show it.
+struct HoldPlacement {
+  std::string reason;
+  std::string message;
+};
+
 using InputMessage = std::variant<SubmitJob, CancelJob, OpenSession, CloseSession, NodeHeartbeat,
-                                  NodeReports, LogDurable, ScriptCondition, HttpOutcome>;
+                                  NodeReports, LogDurable, ScriptCondition, HttpOutcome,
+                                  CollectJobs, HoldPlacement>;
 
 struct Input {
   InputMessage message;

@@ -35,7 +35,8 @@ v1::JobResult MakeJobResult(const v1::Job& job, const v1::Execution& execution,
   if (job.has_start_time()) *result.mutable_start_time() = job.start_time();
   *result.mutable_end_time() = job.end_time();
   *result.mutable_log() = execution.log();
-  result.set_truncated(output_truncated || execution.log().truncated());
+  result.set_truncated(output_truncated || execution.log().truncated() ||
+                       execution.log().collected());
   return result;
 }
 

@@ -77,6 +77,14 @@ struct PutCondition {
   bool condition = false;
   IdempotencyKey once = {};
 };
+// The job with all that is stored of it, if it has ended; a live one, or none, is left as it is.
+struct DeleteEndedJob {
+  std::string job_id;
+};
+// Gives back to the file system what deletions left unused, at most about so much.
+struct ReclaimSpace {
+  int64_t max_bytes = 0;
+};
 struct PutNode {
   v1::Node node;
 };
@@ -197,10 +205,11 @@ struct PutApiToken {
 };
 
 using Change =
-    std::variant<InsertJob, UpdateJob, PutExecution, PutOutput, PutCondition, PutNode, SetVariable,
-                 DeleteVariable, IncrementVariable, AppendVariable, BeginEffect, FinishEffect,
-                 CancelEffect, SweepIdempotencyRecords, InsertCredential, UpdateCredential,
-                 DeleteCredential, TouchCredential, AppendAudit, PutApiToken>;
+    std::variant<InsertJob, UpdateJob, PutExecution, PutOutput, PutCondition, DeleteEndedJob,
+                 ReclaimSpace, PutNode, SetVariable, DeleteVariable, IncrementVariable,
+                 AppendVariable, BeginEffect, FinishEffect, CancelEffect, SweepIdempotencyRecords,
+                 InsertCredential, UpdateCredential, DeleteCredential, TouchCredential, AppendAudit,
+                 PutApiToken>;
 
 // Of one change: its value where it has one, or why this change alone was not made.
 using ChangeResult = absl::StatusOr<std::string>;
@@ -256,6 +265,28 @@ struct AuditQuery {
   int limit = 100;
 };
 
+// The jobs of a namespace that have ended. bytes: of specs and outputs, which is what varies.
+struct EndedJobsUsage {
+  int64_t jobs = 0;
+  int64_t bytes = 0;
+};
+
+struct EndedJob {
+  std::string id;
+  std::string request_id;
+  absl::Time end_time;
+  int64_t bytes = 0;
+};
+
+// What the logs of a namespace are still there for.
+struct LogHolders {
+  // When the oldest job was created. Nothing is known of executions assigned before; no value where
+  // there is no job.
+  std::optional<absl::Time> oldest_job;
+  // When each execution of a job that has not ended was assigned.
+  std::vector<absl::Time> live;
+};
+
 // Part of a list: `more` where its limits, and not its end, ended it.
 template <typename T>
 struct Page {
@@ -305,6 +336,18 @@ class Store {
   virtual absl::StatusOr<v1::Execution> GetExecution(absl::string_view execution_id) = 0;
   // Of the job, oldest first, with output_json.
   virtual absl::StatusOr<std::vector<v1::Execution>> ListExecutions(absl::string_view job_id) = 0;
+
+  // ---- For retention.
+
+  // Those with jobs, by name.
+  virtual absl::StatusOr<std::vector<std::string>> ListNamespaces() = 0;
+  virtual absl::StatusOr<EndedJobsUsage> GetEndedJobsUsage(absl::string_view name_space) = 0;
+  // Ended first first.
+  virtual absl::StatusOr<std::vector<EndedJob>> ListEndedJobs(absl::string_view name_space,
+                                                              int limit) = 0;
+  virtual absl::StatusOr<LogHolders> GetLogHolders(absl::string_view name_space) = 0;
+  // What ReclaimSpace could give back.
+  virtual absl::StatusOr<int64_t> GetUnusedBytes() = 0;
 
   virtual absl::StatusOr<v1::Node> GetNode(absl::string_view name) = 0;
   // By name, those after `after_name`.

@@ -19,6 +19,7 @@
 #include "controller/logs/log_reader.h"
 #include "controller/logs/log_writer.h"
 #include "controller/logs/partition_cache.h"
+#include "controller/logs/partition_files.h"
 
 namespace cronium::controller {
 
@@ -100,6 +101,23 @@ class LogStore::Impl {
     return partitions_.Get(key);
   }
 
+  absl::StatusOr<std::vector<LogPartition>> ListPartitions() {
+    return logs::ListPartitions(options_.dir);
+  }
+
+  absl::Status RemovePartition(const LogPartition& partition) {
+    const absl::StatusOr<std::string> removed = partitions_.Remove(partition);
+    if (!removed.ok()) return removed.status();
+    return logs::DeleteRemoved(*removed);
+  }
+
+  void Pause(absl::Status why) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    resumed_ |= why.ok() && !pause_.ok();
+    pause_ = std::move(why);
+    wake_.NotifyAll();
+  }
+
   absl::Status Health() const ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(&mutex_);
     return health_;
@@ -154,6 +172,12 @@ class LogStore::Impl {
   void GiveUp() ABSL_LOCKS_EXCLUDED(mutex_);
   void UpdateHealth() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // As Pause said last.
+  absl::Status Paused() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    return pause_;
+  }
+
   const LogStoreOptions options_;
   const UniqueFd lock_;
   logs::PartitionCache partitions_;
@@ -170,6 +194,9 @@ class LogStore::Impl {
   int64_t pending_cost_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<steady_clock::time_point> deadline_ ABSL_GUARDED_BY(mutex_);
   absl::Status health_ ABSL_GUARDED_BY(mutex_);
+  absl::Status pause_ ABSL_GUARDED_BY(mutex_);
+  // A pause is over: what waits is to be tried at once.
+  bool resumed_ ABSL_GUARDED_BY(mutex_) = false;
   LogStoreCounters counters_ ABSL_GUARDED_BY(mutex_);
 
   std::thread thread_;
@@ -217,9 +244,11 @@ bool LogStore::Impl::TakeRound() {
   {
     MutexLock lock(&mutex_);
     const auto retry_at = NextTry();
-    while (queue_.empty()) {
+    while (queue_.empty() && !resumed_) {
       const auto now = steady_clock::now();
-      if (deadline_.has_value() && (backlogs_.empty() || now >= *deadline_)) return false;
+      if (deadline_.has_value() && (backlogs_.empty() || !pause_.ok() || now >= *deadline_)) {
+        return false;
+      }
       if (retry_at.has_value() && now >= *retry_at) break;
       if (!retry_at.has_value()) {
         wake_.Wait(&mutex_);
@@ -228,7 +257,10 @@ bool LogStore::Impl::TakeRound() {
                       (deadline_.has_value() ? std::min(*retry_at, *deadline_) : *retry_at) - now);
       }
     }
-    if (deadline_.has_value() && steady_clock::now() >= *deadline_) return false;
+    if (deadline_.has_value() && (!pause_.ok() || steady_clock::now() >= *deadline_)) return false;
+    if (std::exchange(resumed_, false)) {
+      for (auto& [partition, backlog] : backlogs_) backlog.retry_at = {};
+    }
     for (int64_t bytes = 0; !queue_.empty();) {
       bytes += queue_.front()->data_bytes;
       if (bytes > options_.max_group_bytes && !round.empty()) break;
@@ -258,6 +290,12 @@ void LogStore::Impl::WriteBacklog(Backlog* backlog) {
       bytes += op->data_bytes;
       if (bytes > options_.max_group_bytes && !requests.empty()) break;
       requests.push_back(&op->request);
+    }
+    backlog->failure = Paused();
+    if (!backlog->failure.ok()) {
+      // Resuming ends this wait.
+      backlog->retry_at = steady_clock::now() + absl::ToChronoNanoseconds(options_.max_backoff);
+      return;
     }
     backlog->failure = writer_.Write(backlog->partition.get(), requests);
     if (!backlog->failure.ok()) {
@@ -396,6 +434,16 @@ absl::StatusOr<std::unique_ptr<LogSubscription>> LogStore::Subscribe(const LogKe
   if (!log.ok()) return log.status();
   return std::make_unique<Subscription>(*partition, *std::move(log), std::move(subscriber));
 }
+
+absl::StatusOr<std::vector<LogPartition>> LogStore::ListPartitions() {
+  return impl_->ListPartitions();
+}
+
+absl::Status LogStore::RemovePartition(const LogPartition& partition) {
+  return impl_->RemovePartition(partition);
+}
+
+void LogStore::Pause(absl::Status why) { impl_->Pause(std::move(why)); }
 
 absl::Status LogStore::Health() const { return impl_->Health(); }
 

@@ -55,6 +55,14 @@ class LogSubscription {
   virtual ~LogSubscription() = default;
 };
 
+// The logs of one namespace's executions that were assigned in one hour (UTC): what can be removed.
+struct LogPartition {
+  std::string name_space;
+  absl::Time hour;
+  // What its files take up on disk.
+  int64_t disk_bytes = 0;
+};
+
 struct LogStoreOptions {
   // Made where it does not exist. Used by one process at a time (a lock file sees to it).
   std::string dir;
@@ -152,6 +160,20 @@ class LogStore {
   // none is missed.
   absl::StatusOr<std::unique_ptr<LogSubscription>> Subscribe(const LogKey& key,
                                                              DurableCallback callback);
+
+  // ---- For retention, which has one thread.
+
+  // All partitions, oldest first within a namespace. Looks at every file.
+  absl::StatusOr<std::vector<LogPartition>> ListPartitions();
+
+  // Removes a partition and waits for it. The caller knows that nothing more will be appended to
+  // its logs. Who reads in it at this moment reads on, or to the end; afterwards they are as
+  // unknown.
+  absl::Status RemovePartition(const LogPartition& partition);
+
+  // With an error: appends are taken and kept, but nothing is written or acknowledged, and Health
+  // says this error, until an OK comes. For a disk that has no room to spare.
+  void Pause(absl::Status why);
 
   // OK, or why the last attempt to write failed (it is being repeated).
   absl::Status Health() const;

@@ -51,6 +51,11 @@ Partition::~Partition() {
   }
 }
 
+void Partition::Abandon() {
+  MutexLock lock(&mutex_);
+  abandoned_ = true;
+}
+
 std::string Partition::TailDir(absl::string_view execution_id) const {
   return absl::StrCat(dir_, "/", execution_id);
 }
@@ -167,7 +172,7 @@ bool Partition::FlushIsDue() {
 }
 
 absl::Status Partition::Flush() {
-  if (file_ == nullptr || dirty_.empty()) return absl::OkStatus();
+  if (file_ == nullptr || dirty_.empty() || abandoned_) return absl::OkStatus();
   if (index_ == nullptr) {
     auto index = PartitionIndex::Open(IndexPath(dir_), true);
     if (!index.ok()) return index.status();

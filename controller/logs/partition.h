@@ -67,6 +67,9 @@ class Partition {
 
   const std::string& dir() const { return dir_; }
 
+  // Its files are about to be removed: writes no index any more.
+  void Abandon() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // ---- Readers
 
   absl::StatusOr<v1::LogSummary> Summary(absl::string_view execution_id)
@@ -148,6 +151,7 @@ class Partition {
   const size_t max_cached_;
 
   Mutex mutex_;
+  bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
   // Nothing while the partition does not exist.
   std::shared_ptr<FrameFile> file_ ABSL_GUARDED_BY(mutex_);
   // Nothing while there is none: it is made at the first flush.

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/logs/partition_cache.h"
 
-#include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
+#include "controller/logs/partition_files.h"
 
 namespace cronium::controller::logs {
 
 std::shared_ptr<Partition> PartitionCache::Get(const LogKey& key) {
-  const std::string path =
-      absl::StrCat(dir_, "/", key.name_space, "/",
-                   absl::FormatTime("%Y%m%dT%H", key.assign_time, absl::UTCTimeZone()));
+  const std::string path = PartitionPath(dir_, key.name_space, key.assign_time);
   MutexLock lock(&mutex_);
   if (const auto it = partitions_.find(path); it != partitions_.end()) {
     lru_.splice(lru_.begin(), lru_, it->second);
@@ -26,6 +23,18 @@ std::shared_ptr<Partition> PartitionCache::Get(const LogKey& key) {
   lru_.push_front(std::make_shared<Partition>(path, max_cached_executions_));
   partitions_[path] = lru_.begin();
   return lru_.front();
+}
+
+absl::StatusOr<std::string> PartitionCache::Remove(const LogPartition& partition) {
+  const std::string path = PartitionPath(dir_, partition.name_space, partition.hour);
+  // Under the lock, so that nobody opens what is about to go.
+  MutexLock lock(&mutex_);
+  if (const auto it = partitions_.find(path); it != partitions_.end()) {
+    (*it->second)->Abandon();
+    lru_.erase(it->second);
+    partitions_.erase(it);
+  }
+  return MoveAway(path);
 }
 
 }  // namespace cronium::controller::logs

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
 #include "common/mutex.h"
 #include "controller/logs/log_store.h"
 #include "controller/logs/partition.h"
@@ -22,6 +23,10 @@ class PartitionCache {
 
   // Where the key's log is. The key must be checked.
   std::shared_ptr<Partition> Get(const LogKey& key) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Takes the partition away from its place at one moment, also for whoever holds it; where its
+  // files are now. Empty where there are none.
+  absl::StatusOr<std::string> Remove(const LogPartition& partition) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   using Lru = std::list<std::shared_ptr<Partition>>;

@@ -26,7 +26,9 @@
 #include "controller/http_jobs/http_job_runner.h"
 #include "controller/logs/log_store.h"
 #include "controller/outbound/transfer_loop.h"
+#include "controller/process/disk_watch.h"
 #include "controller/process/secrets_keys.h"
+#include "controller/retention/retention.h"
 #include "controller/store/commit_queue.h"
 #include "controller/store/idempotency_sweeper.h"
 #include "controller/store/sqlite/sqlite_store.h"
@@ -82,10 +84,16 @@ class ControllerImpl : public Controller {
     server.listen = options.listen;
     server.dev = options.dev;
     server.tls = {options.data.ca_certificate(), options.data.certificate(), options.data.key()};
+    MakeDiskWatch(options);
     absl::StatusOr<std::unique_ptr<Server>> started = Server::Start(server, MakeServices());
     if (!started.ok()) return started.status();
     server_ = *std::move(started);
     server_->SetServing(true);
+    disk_watch_->Start();
+    retention_ =
+        std::make_unique<Retention>(options.retention, options.retention_period, &clock_,
+                                    store_.get(), logs_.get(), core_thread_.get(), Commit());
+    retention_->Start();
     return absl::OkStatus();
   }
 
@@ -98,10 +106,13 @@ class ControllerImpl : public Controller {
     if (server_ != nullptr) server_->Shutdown(grace);
     if (executor_ != nullptr) executor_->Stop();
     if (outbound_ != nullptr) outbound_->Stop();
+    if (disk_watch_ != nullptr) disk_watch_->Stop();
+    if (retention_ != nullptr) retention_->AskToStop();
     if (core_thread_ != nullptr) core_thread_->Stop();
     if (logs_ != nullptr) logs_->Shutdown(kFlushTimeout);
     if (sweeper_ != nullptr) sweeper_->Stop();
     if (commits_ != nullptr) commits_->Shutdown(kFlushTimeout);
+    if (retention_ != nullptr) retention_->Stop();
     if (server_ != nullptr) {
       LogCommits();
       LogRefusals();
@@ -141,6 +152,24 @@ class ControllerImpl : public Controller {
     sealer_ = *std::move(sealer);
     sweeper_ = std::make_unique<IdempotencySweeper>(&clock_, commits_.get());
     return absl::OkStatus();
+  }
+
+  void MakeDiskWatch(const ControllerOptions& options) {
+    DiskWatchOptions watch;
+    watch.folders = {options.data.path, options.data.logs()};
+    watch.reserve_bytes = options.disk_reserve_bytes;
+    disk_watch_ = std::make_unique<DiskWatch>(
+        std::move(watch), ReadDiskSpace, [this] { return commits_->Health(); },
+        [this](const absl::Status& status) { OnDiskChange(status); });
+  }
+
+  // Queries and running jobs go on; what is written for them fits into the reserve. Logs do not:
+  // they wait in the agents' spools.
+  void OnDiskChange(const absl::Status& status) {
+    logs_->Pause(status);
+    core_thread_->PostUrgent(
+        HoldPlacement{status.ok() ? "" : "DISK_FULL", std::string(status.message())});
+    server_->SetAcceptingJobs(status.ok());
   }
 
   absl::Status OpenAuth(const ControllerOptions& options) {
@@ -232,6 +261,7 @@ class ControllerImpl : public Controller {
     services.actions = actions_.get();
     services.audit = audit_;
     services.executor = executor_.get();
+    services.may_accept_jobs = [this] { return disk_watch_->status(); };
     return services;
   }
 
@@ -257,7 +287,9 @@ class ControllerImpl : public Controller {
   std::unique_ptr<IdempotencySweeper> sweeper_;
   std::unique_ptr<CoreThread> core_thread_;
   std::unique_ptr<Executor> executor_;
+  std::unique_ptr<DiskWatch> disk_watch_;
   std::unique_ptr<Server> server_;
+  std::unique_ptr<Retention> retention_;
 };
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "controller/core/core.h"
 #include "controller/outbound/transfer_loop.h"
 #include "controller/process/data_dir.h"
+#include "controller/retention/limits.h"
 
 namespace cronium::controller {
 
@@ -25,11 +26,15 @@ struct ControllerOptions {
   // Calls to the outside: which addresses may be reached, and how many at once.
   TransferLoopOptions outbound;
   ToolActionOptions actions;
+  RetentionPolicy retention;
+  absl::Duration retention_period = absl::Minutes(1);
+  // What has to stay free on the data folder's disk; 0 for the default of DiskReserve.
+  int64_t disk_reserve_bytes = 0;
 };
 
 // A whole controller in one process, from store to server. Threads: the core's, the store's writer,
-// the log store's writer, the executor's two, the outbound calls', and gRPC's. See README.md for
-// who owns what.
+// the log store's writer, the executor's two, the outbound calls', retention's, the disk watch's,
+// and gRPC's. See README.md for who owns what.
 class Controller {
  public:
   // Recovers from the data folder and serves.

@@ -34,6 +34,8 @@ struct CostOf {
   size_t operator()(const PutExecution&) const { return kBase; }
   size_t operator()(const PutOutput& c) const { return kBase + c.output_json.size(); }
   size_t operator()(const PutCondition&) const { return kBase; }
+  size_t operator()(const DeleteEndedJob&) const { return kBase; }
+  size_t operator()(const ReclaimSpace&) const { return kBase; }
   size_t operator()(const PutNode&) const { return kBase; }
   size_t operator()(const SetVariable& c) const { return kBase + c.variable.value_json().size(); }
   size_t operator()(const DeleteVariable&) const { return kBase; }

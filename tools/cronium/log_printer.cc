@@ -24,7 +24,11 @@ absl::Status LogPrinter::Print(const v1::FollowLogsResponse& message) {
 
 absl::Status LogPrinter::PrintChunk(const v1::LogChunk& chunk) {
   if (chunk.has_cut()) {
-    if (!options_.quiet) {
+    if (options_.quiet) return absl::OkStatus();
+    if (chunk.cut().collected()) {
+      streams_->Notice(absl::StrCat("the log is not kept any more: retention removed its entries ",
+                                    chunk.cut().first_seq(), " to ", chunk.cut().last_seq()));
+    } else {
       streams_->Notice(absl::StrCat("the log outgrew its limit: entries ", chunk.cut().first_seq(),
                                     " to ", chunk.cut().last_seq(), " (", Size(chunk.cut().bytes()),
                                     ") were not kept"));

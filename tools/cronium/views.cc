@@ -107,7 +107,8 @@ std::string ExecutionsTable(const v1::GetJobResponse& response, absl::Time now) 
     const std::string reason =
         execution.end_reason() == v1::END_REASON_UNSPECIFIED ? "" : Word(execution.end_reason());
     const std::string marks = absl::StrCat(execution.log().truncated() ? " truncated" : "",
-                                           execution.log().uncertain() ? " uncertain" : "");
+                                           execution.log().uncertain() ? " uncertain" : "",
+                                           execution.log().collected() ? " removed" : "");
     table.AddRow(
         {absl::StrCat(execution.attempt()), execution.id(), Word(execution.state()),
          Where(response.job().spec(), execution.node(), true),
@@ -202,7 +203,9 @@ std::string ResultSummary(const v1::JobResult& result) {
   if (result.has_condition()) {
     absl::StrAppend(&text, "; condition ", result.condition() ? "true" : "false");
   }
-  if (result.truncated()) {
+  if (result.log().collected()) {
+    absl::StrAppend(&text, "; its log is not kept any more");
+  } else if (result.truncated()) {
     absl::StrAppend(&text, "; not all of its output: `cronium logs ", result.job_id(),
                     "` has more");
   }

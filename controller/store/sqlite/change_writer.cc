@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/store/sqlite/change_writer.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -20,6 +21,11 @@ std::string WithoutSpec(const v1::Job& job) {
   v1::Job row = job;
   row.clear_spec();
   return row.SerializeAsString();
+}
+
+// 0 for a job that has not ended.
+int64_t EndTimeNs(const v1::Job& job) {
+  return job.has_end_time() ? std::max<int64_t>(ToNanos(job.end_time()), 1) : 0;
 }
 
 std::optional<int64_t> FindPk(Connection& connection, absl::string_view sql,
@@ -111,14 +117,15 @@ ChangeResult ChangeWriter::Write(const InsertJob& change) {
   }
   const int64_t create_time_ns = ToNanos(job.create_time());
   const std::string row = WithoutSpec(job);
+  const std::string spec = job.spec().SerializeAsString();
   Query insert(connection_,
-               "INSERT INTO jobs(id, namespace, state, node, create_time_ns, request_id, job) "
-               "VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?)",
+               "INSERT INTO jobs(id, namespace, state, node, create_time_ns, request_id, job, "
+               "end_time_ns, bytes) VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, nullif(?, 0), ?)",
                job.id(), job.namespace_(), static_cast<int>(job.state()), job.node(),
-               create_time_ns, job.request_id(), Blob(row));
+               create_time_ns, job.request_id(), Blob(row), EndTimeNs(job),
+               static_cast<int64_t>(spec.size()));
   insert.Run();
   const int64_t pk = connection_.db().getLastInsertRowid();
-  const std::string spec = job.spec().SerializeAsString();
   Query(connection_, "INSERT INTO job_specs(job, spec) VALUES (?, ?)", pk, Blob(spec)).Run();
   for (const auto& [key, value] : job.spec().labels()) {
     Query(connection_,
@@ -133,8 +140,10 @@ ChangeResult ChangeWriter::Write(const InsertJob& change) {
 ChangeResult ChangeWriter::Write(const UpdateJob& change) {
   const v1::Job& job = change.job;
   const std::string row = WithoutSpec(job);
-  Query update(connection_, "UPDATE jobs SET state = ?, node = ?, job = ? WHERE id = ?",
-               static_cast<int>(job.state()), job.node(), Blob(row), job.id());
+  Query update(connection_,
+               "UPDATE jobs SET state = ?, node = ?, job = ?, end_time_ns = nullif(?, 0) "
+               "WHERE id = ?",
+               static_cast<int>(job.state()), job.node(), Blob(row), EndTimeNs(job), job.id());
   if (update.Run() == 0) return JobNotFound(job.id());
   return "";
 }
@@ -168,6 +177,12 @@ ChangeResult ChangeWriter::Write(const PutOutput& change) {
       IdempotencyWriter(&connection_).FindLive(change.execution_id);
   if (!execution.ok()) return execution.status();
   Query(connection_,
+        "UPDATE jobs SET bytes = bytes + ? - coalesce((SELECT length(output_json) "
+        "FROM execution_outputs WHERE execution = ?), 0) "
+        "WHERE pk = (SELECT job FROM executions WHERE pk = ?)",
+        static_cast<int64_t>(change.output_json.size()), *execution, *execution)
+      .Run();
+  Query(connection_,
         "INSERT INTO execution_outputs(execution, output_json) VALUES (?, ?) "
         "ON CONFLICT(execution) DO UPDATE SET output_json = excluded.output_json",
         *execution, Blob(change.output_json))
@@ -185,6 +200,24 @@ ChangeResult ChangeWriter::Write(const PutCondition& change) {
         *execution, change.condition ? 1 : 0)
       .Run();
   return "made";
+}
+
+ChangeResult ChangeWriter::Write(const DeleteEndedJob& change) {
+  // What belongs to it goes with it: foreign keys cascade.
+  Query(connection_, "DELETE FROM jobs WHERE id = ? AND end_time_ns IS NOT NULL", change.job_id)
+      .Run();
+  return "";
+}
+
+ChangeResult ChangeWriter::Write(const ReclaimSpace& change) {
+  const int64_t page_bytes = connection_.db().execAndGet("PRAGMA page_size").getInt64();
+  // Frees one page per step; a database from before this setting frees none.
+  const int64_t pages = std::max<int64_t>(change.max_bytes / page_bytes, 1);
+  SQLite::Statement vacuum(connection_.db(),
+                           absl::StrCat("PRAGMA incremental_vacuum(", pages, ")"));
+  while (vacuum.executeStep()) {
+  }
+  return "";
 }
 
 ChangeResult ChangeWriter::Write(const PutNode& change) {

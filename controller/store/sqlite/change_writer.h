@@ -33,6 +33,8 @@ class ChangeWriter {
   ChangeResult Write(const PutExecution& change);
   ChangeResult Write(const PutOutput& change);
   ChangeResult Write(const PutCondition& change);
+  ChangeResult Write(const DeleteEndedJob& change);
+  ChangeResult Write(const ReclaimSpace& change);
   ChangeResult Write(const PutNode& change);
   ChangeResult Write(const SetVariable& change);
   ChangeResult Write(const DeleteVariable& change);

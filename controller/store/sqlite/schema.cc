@@ -157,7 +157,22 @@ CREATE INDEX audit_by_namespace ON audit_records(namespace, pk);
 CREATE INDEX audit_by_job ON audit_records(job, pk) WHERE job <> '';
 )sql";
 
-constexpr Migration kMigrations[] = {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}};
+// For retention. Jobs that had ended before count as ended now: their own time is in their blobs.
+// bytes: of spec and outputs.
+constexpr char kVersion4[] = R"sql(
+ALTER TABLE jobs ADD COLUMN end_time_ns INTEGER;
+ALTER TABLE jobs ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE jobs SET
+  end_time_ns = CASE WHEN state >= 50 THEN strftime('%s', 'now') * 1000000000 END,
+  bytes = (SELECT length(s.spec) FROM job_specs s WHERE s.job = jobs.pk) +
+          (SELECT coalesce(sum(length(o.output_json)), 0) FROM executions e
+           JOIN execution_outputs o ON o.execution = e.pk WHERE e.job = jobs.pk);
+-- Whatever a sweep asks for is in it.
+CREATE INDEX jobs_ended ON jobs(namespace, end_time_ns, bytes) WHERE end_time_ns IS NOT NULL;
+)sql";
+
+constexpr Migration kMigrations[] = {
+    {1, kVersion1}, {2, kVersion2}, {3, kVersion3}, {4, kVersion4}};
 
 }  // namespace
 

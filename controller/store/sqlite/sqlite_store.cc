@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
+#include "common/proto_time.h"
 #include "controller/store/sqlite/change_writer.h"
 #include "controller/store/sqlite/connection.h"
 #include "controller/store/sqlite/credentials.h"
@@ -45,6 +46,8 @@ namespace {
 
 absl::Status SetUp(Connection& connection) {
   return CatchSqlite("cannot open the database", [&]() -> absl::Status {
+    // Has to come before anything is written. Deleted pages are kept for reuse until ReclaimSpace.
+    connection.Exec("PRAGMA auto_vacuum = INCREMENTAL");
     connection.Exec("PRAGMA journal_mode = WAL");
     connection.Exec("PRAGMA synchronous = FULL");
     connection.Exec("PRAGMA foreign_keys = ON");
@@ -235,6 +238,91 @@ absl::StatusOr<std::vector<v1::Execution>> SqliteStore::ListExecutions(absl::str
     std::vector<v1::Execution> executions;
     if (auto status = AppendRows(rows, ToExecution, &executions); !status.ok()) return status;
     return executions;
+  });
+}
+
+// ---- For retention
+
+absl::StatusOr<std::vector<std::string>> SqliteStore::ListNamespaces() {
+  using Result = absl::StatusOr<std::vector<std::string>>;
+  return CatchSqlite("cannot list namespaces", [&]() -> Result {
+    const ReadPool::Lease lease = state_->readers.Acquire();
+    // From one namespace to the next, rather than over all their jobs.
+    Query rows(*lease,
+               "WITH RECURSIVE names(name) AS (SELECT min(namespace) FROM jobs UNION ALL "
+               "SELECT (SELECT min(namespace) FROM jobs WHERE namespace > name) FROM names "
+               "WHERE name IS NOT NULL) SELECT name FROM names WHERE name IS NOT NULL");
+    std::vector<std::string> names;
+    while (rows.Step()) names.push_back(rows.Text(0));
+    return names;
+  });
+}
+
+absl::StatusOr<EndedJobsUsage> SqliteStore::GetEndedJobsUsage(absl::string_view name_space) {
+  return CatchSqlite("cannot count jobs", [&]() -> absl::StatusOr<EndedJobsUsage> {
+    const ReadPool::Lease lease = state_->readers.Acquire();
+    Query row(*lease,
+              "SELECT count(*), coalesce(sum(bytes), 0) FROM jobs INDEXED BY jobs_ended "
+              "WHERE namespace = ? AND end_time_ns IS NOT NULL",
+              name_space);
+    row.Step();
+    return EndedJobsUsage{.jobs = row.Int(0), .bytes = row.Int(1)};
+  });
+}
+
+absl::StatusOr<std::vector<EndedJob>> SqliteStore::ListEndedJobs(absl::string_view name_space,
+                                                                 int limit) {
+  using Result = absl::StatusOr<std::vector<EndedJob>>;
+  return CatchSqlite("cannot list ended jobs", [&]() -> Result {
+    const ReadPool::Lease lease = state_->readers.Acquire();
+    Query rows(*lease,
+               "SELECT id, coalesce(request_id, ''), end_time_ns, bytes FROM jobs "
+               "INDEXED BY jobs_ended WHERE namespace = ? AND end_time_ns IS NOT NULL "
+               "ORDER BY end_time_ns LIMIT ?",
+               name_space, limit);
+    std::vector<EndedJob> jobs;
+    while (rows.Step()) {
+      jobs.push_back({.id = rows.Text(0),
+                      .request_id = rows.Text(1),
+                      .end_time = absl::FromUnixNanos(rows.Int(2)),
+                      .bytes = rows.Int(3)});
+    }
+    return jobs;
+  });
+}
+
+absl::StatusOr<LogHolders> SqliteStore::GetLogHolders(absl::string_view name_space) {
+  return CatchSqlite("cannot look for live executions", [&]() -> absl::StatusOr<LogHolders> {
+    const ReadPool::Lease lease = state_->readers.Acquire();
+    // One snapshot for both queries.
+    const SQLite::Transaction transaction((*lease).db());
+    LogHolders holders;
+    {
+      Query oldest(*lease, "SELECT min(create_time_ns) FROM jobs WHERE namespace = ?", name_space);
+      oldest.Step();
+      if (!oldest.IsNull(0)) holders.oldest_job = absl::FromUnixNanos(oldest.Int(0));
+    }
+    Query rows(*lease,
+               "SELECT e.execution, NULL, NULL FROM jobs j INDEXED BY jobs_live "
+               "CROSS JOIN executions e ON e.job = j.pk WHERE j.state < 50 AND j.namespace = ?",
+               name_space);
+    while (rows.Step()) {
+      absl::StatusOr<v1::Execution> execution = ToExecution(rows);
+      if (!execution.ok()) return execution.status();
+      holders.live.push_back(ToTime(execution->assign_time()));
+    }
+    return holders;
+  });
+}
+
+absl::StatusOr<int64_t> SqliteStore::GetUnusedBytes() {
+  return CatchSqlite("cannot read the database's size", [&]() -> absl::StatusOr<int64_t> {
+    const ReadPool::Lease lease = state_->readers.Acquire();
+    SQLite::Database& db = (*lease).db();
+    // 0 and 1: a database from before this setting keeps its pages for reuse.
+    if (db.execAndGet("PRAGMA auto_vacuum").getInt64() != 2) return 0;
+    return db.execAndGet("PRAGMA freelist_count").getInt64() *
+           db.execAndGet("PRAGMA page_size").getInt64();
   });
 }
 

@@ -46,6 +46,12 @@ class SqliteStore : public Store {
                                                             absl::string_view request_id) override;
   absl::StatusOr<v1::Execution> GetExecution(absl::string_view execution_id) override;
   absl::StatusOr<std::vector<v1::Execution>> ListExecutions(absl::string_view job_id) override;
+  absl::StatusOr<std::vector<std::string>> ListNamespaces() override;
+  absl::StatusOr<EndedJobsUsage> GetEndedJobsUsage(absl::string_view name_space) override;
+  absl::StatusOr<std::vector<EndedJob>> ListEndedJobs(absl::string_view name_space,
+                                                      int limit) override;
+  absl::StatusOr<LogHolders> GetLogHolders(absl::string_view name_space) override;
+  absl::StatusOr<int64_t> GetUnusedBytes() override;
   absl::StatusOr<v1::Node> GetNode(absl::string_view name) override;
   absl::StatusOr<Page<v1::Node>> ListNodes(absl::string_view after_name, int limit) override;
   absl::StatusOr<v1::Variable> GetVariable(absl::string_view name_space,

@@ -136,7 +136,14 @@ class ManagerTest : public ::testing::Test {
     options.slots = slots_;
     options.boot_id = boot_id_;
     auto manager = ExecutionManager::Create(
-        options, {.clock = &clock_, .runtime = runtime_.get(), .capture = capture_.get()});
+        options, {.clock = &clock_,
+                  .runtime = runtime_.get(),
+                  .capture = capture_.get(),
+                  .read_disk_space = [this](const std::string&) -> absl::StatusOr<DiskSpace> {
+                    return DiskSpace{.free_bytes = free_bytes_,
+                                     .total_bytes = int64_t{100} << 30,
+                                     .free_files = 1'000'000};
+                  }});
     ASSERT_TRUE(manager.ok()) << manager.status();
     manager_ = *std::move(manager);
     sender_ = std::make_unique<LogSender>(LogSenderOptions(), manager_->log_source(), [] {});
@@ -240,6 +247,7 @@ class ManagerTest : public ::testing::Test {
   FakeInit init_;
   FakeUplink uplink_;
   uint64_t session_ = 0;
+  std::atomic<int64_t> free_bytes_ = int64_t{50} << 30;
   std::unique_ptr<FakeRuntime> runtime_;
   std::unique_ptr<LogCapture> capture_;
   std::unique_ptr<ExecutionManager> manager_;
@@ -291,6 +299,22 @@ TEST_F(ManagerTest, TheJournalHasAnExecutionBeforeTheEngineHearsOfIt) {
   ASSERT_THAT(content.executions, SizeIs(1));
   EXPECT_EQ(content.executions[0].record.state, v1::EXECUTION_STATE_PREPARING);
   EXPECT_THAT(content.reports, SizeIs(1));
+}
+
+TEST_F(ManagerTest, ADiskBelowItsReserveIsAConditionThatGoesAwayByItself) {
+  StartAgent();
+  Welcome({kJob});
+  uplink_.AwaitState(kJob, v1::EXECUTION_STATE_RUNNING);
+  free_bytes_ = 100 << 20;
+  const v1::NodeCondition full = uplink_.AwaitCondition("DiskReady", false);
+  EXPECT_EQ(full.reason(), "DISK_FULL");
+  EXPECT_THAT(full.message(), HasSubstr(folder_));
+  EXPECT_THAT(full.message(), HasSubstr("has 100 MiB free, and 2048 MiB have to stay free"));
+  init_.Print(kJob, "goes on\n");
+  init_.End(kJob, 0);
+  EXPECT_EQ(uplink_.AwaitEnd(kJob).end().last_seq(), 1u);
+  free_bytes_ = int64_t{50} << 30;
+  uplink_.AwaitCondition("DiskReady", true);
 }
 
 TEST_F(ManagerTest, ARepeatedAssignmentStartsNothing) {

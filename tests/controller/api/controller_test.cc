@@ -46,8 +46,7 @@ class ControllerTest : public testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  void Start() {
-    ControllerOptions options;
+  void Start(ControllerOptions options = {}) {
     options.data.path = folder_;
     options.listen = "127.0.0.1:0";
     options.dev = true;
@@ -56,10 +55,10 @@ class ControllerTest : public testing::Test {
     controller_ = *std::move(controller);
     jobs_ = v1::JobService::NewStub(Channel());
   }
-  void Restart() {
+  void Restart(ControllerOptions options = {}) {
     controller_->Stop(absl::ZeroDuration());
     controller_.reset();
-    Start();
+    Start(std::move(options));
   }
   std::shared_ptr<grpc::Channel> Channel() {
     return grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(controller_->port()),
@@ -432,6 +431,108 @@ TEST(ControllerTls, AsksForATokenAndForCertificates) {
   EXPECT_EQ(agent.NextAssignment().attempt(), 1);
   (*controller)->Stop(absl::Milliseconds(100));
   std::filesystem::remove_all(data.path);
+}
+
+// ---- Full disks and retention
+
+TEST_F(ControllerTest, OnAFullDiskItTakesAndPlacesNoJobButWhatRunsGoesOn) {
+  SimAgent agent(Channel(), "n1");
+  v1::CreateJobRequest request = HelloJob();
+  request.set_request_id("one");
+  const std::string running = Create(request);
+  const std::string execution = agent.NextAssignment().execution_id();
+  agent.Report(execution, v1::EXECUTION_STATE_RUNNING);
+  EXPECT_EQ(Get(running).executions(0).id(), execution);
+
+  ControllerOptions full;
+  full.disk_reserve_bytes = int64_t{1} << 60;
+  Restart(full);
+  const absl::Status status = CreateStatus(HelloJob());
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_EQ(ErrorReason(status), "DISK_FULL");
+  EXPECT_EQ(RetryDelay(status), absl::Seconds(10));
+  EXPECT_NE(status.message().find(folder_), std::string::npos) << status;
+  EXPECT_EQ(Create(request), running) << "what was accepted before is still answered";
+
+  SimAgent again(Channel(), "n1", {{execution, v1::EXECUTION_STATE_RUNNING}});
+  again.SendLog(execution, 1, "one\n");
+  again.Report(execution, v1::EXECUTION_STATE_SUCCEEDED, /*last_seq=*/1);
+  while (Get(running).executions(0).state() != v1::EXECUTION_STATE_FINALIZING) {
+  }
+  EXPECT_EQ(Get(running).executions(0).log().last_seq(), 0u) << "no log is stored";
+
+  Restart();
+  SimAgent last(Channel(), "n1", {{execution, v1::EXECUTION_STATE_SUCCEEDED}});
+  last.SendLog(execution, 1, "one\n");
+  EXPECT_EQ(Wait(running).state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(Get(running).executions(0).log().last_seq(), 1u);
+  EXPECT_TRUE(CreateStatus(HelloJob()).ok());
+}
+
+TEST_F(ControllerTest, ARemovedJobIsNotFoundAndItsRequestIdIsFree) {
+  SimAgent agent(Channel(), "n1");
+  v1::CreateJobRequest request = HelloJob();
+  request.set_request_id("one");
+  const std::string first = Create(request);
+  agent.Report(agent.NextAssignment().execution_id(), v1::EXECUTION_STATE_SUCCEEDED);
+  Wait(first);
+  EXPECT_EQ(Create(request), first);
+
+  ControllerOptions options;
+  options.retention = *RetentionPolicy::Parse({"*:jobs=0"});
+  options.retention_period = absl::Milliseconds(20);
+  Restart(options);
+  grpc::ClientContext context;
+  v1::GetJobRequest get;
+  get.set_job_id(first);
+  v1::GetJobResponse response;
+  absl::Status status;
+  while (status.ok()) {
+    grpc::ClientContext next;
+    status = FromGrpcStatus(jobs_->GetJob(&next, get, &response));
+  }
+  EXPECT_EQ(ErrorReason(status), "JOB_NOT_FOUND");
+  EXPECT_NE(Create(request), first);
+}
+
+TEST_F(ControllerTest, AJobWhoseLogWasRemovedSaysSo) {
+  SimAgent agent(Channel(), "n1");
+  const std::string job = Create();
+  const std::string execution = agent.NextAssignment().execution_id();
+  agent.SendLog(execution, 1, "one\ntwo\n");
+  agent.Report(execution, v1::EXECUTION_STATE_SUCCEEDED, /*last_seq=*/2);
+  Wait(job);
+  controller_->Stop(absl::ZeroDuration());
+  controller_.reset();
+  std::filesystem::remove_all(DataDir{folder_}.logs() + "/default");
+  Start();
+
+  EXPECT_TRUE(Get(job).executions(0).log().collected());
+  EXPECT_EQ(Get(job).executions(0).log().last_seq(), 2u);
+  grpc::ClientContext context;
+  v1::FollowLogsRequest follow;
+  follow.set_job_id(job);
+  follow.set_after_seq(1);
+  auto reader = jobs_->FollowLogs(&context, follow);
+  v1::FollowLogsResponse message;
+  ASSERT_TRUE(reader->Read(&message));
+  ASSERT_EQ(message.chunks_size(), 1);
+  EXPECT_TRUE(message.chunks(0).cut().collected());
+  EXPECT_EQ(message.chunks(0).cut().first_seq(), 2u);
+  EXPECT_EQ(message.chunks(0).cut().last_seq(), 2u);
+  ASSERT_TRUE(reader->Read(&message));
+  EXPECT_EQ(message.job().state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_FALSE(reader->Read(&message));
+  EXPECT_TRUE(reader->Finish().ok());
+
+  grpc::ClientContext result_context;
+  v1::GetJobResultRequest request;
+  request.set_job_id(job);
+  v1::GetJobResultResponse response;
+  ASSERT_TRUE(jobs_->GetJobResult(&result_context, request, &response).ok());
+  EXPECT_TRUE(response.result().log().collected());
+  EXPECT_TRUE(response.result().truncated());
+  EXPECT_EQ(response.result().text(), "");
 }
 
 }  // namespace

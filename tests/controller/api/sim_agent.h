@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -18,7 +19,9 @@ namespace cronium::controller {
 // come is a failed test by timeout.
 class SimAgent {
  public:
-  SimAgent(std::shared_ptr<grpc::Channel> channel, const std::string& node)
+  // held: what still runs there, or has ended unacknowledged.
+  SimAgent(std::shared_ptr<grpc::Channel> channel, const std::string& node,
+           const std::map<std::string, v1::ExecutionState>& held = {})
       : stub_(v1::AgentService::NewStub(std::move(channel))), node_(node) {
     session_context_.AddMetadata("cronium-dev-node", node);
     session_ = stub_->Session(&session_context_);
@@ -29,6 +32,11 @@ class SimAgent {
     hello->mutable_capacity()->set_slots(100);
     hello->mutable_capacity()->set_cpu_millis(1'000'000);
     hello->mutable_capacity()->set_memory_bytes(int64_t{1} << 40);
+    for (const auto& [id, state] : held) {
+      v1::HeldExecution* execution = hello->add_held();
+      execution->set_execution_id(id);
+      execution->set_state(state);
+    }
     EXPECT_TRUE(session_->Write(request));
     v1::SessionResponse welcome;
     EXPECT_TRUE(session_->Read(&welcome));

@@ -574,5 +574,64 @@ TEST_F(LogStoreTest, ShutdownStoresWhatWaitsOrSaysWhyItCouldNot) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("cannot write"));
 }
 
+// ---- Removal and pauses
+
+TEST_F(LogStoreTest, ListsItsPartitionsAndRemovesOneOfThem) {
+  LogKey later = Key("exec_000000000002");
+  later.assign_time += absl::Hours(5);
+  ASSERT_TRUE(Append(store(), Key(), {Chunk(1, "a\n")}).ok());
+  ASSERT_TRUE(Append(store(), later, {Chunk(1, "b\n")}).ok());
+  const auto partitions = store().ListPartitions();
+  ASSERT_TRUE(partitions.ok()) << partitions.status();
+  ASSERT_THAT(*partitions, SizeIs(2));
+  EXPECT_EQ((*partitions)[0].name_space, "default");
+  EXPECT_EQ((*partitions)[0].hour, absl::FromUnixSeconds(1'700'000'000 / 3600 * 3600));
+  EXPECT_GT((*partitions)[0].disk_bytes, 0);
+  EXPECT_EQ((*partitions)[1].hour, (*partitions)[0].hour + absl::Hours(5));
+
+  ASSERT_TRUE(store().RemovePartition((*partitions)[0]).ok());
+  EXPECT_TRUE(store().RemovePartition((*partitions)[0]).ok()) << "again, and nothing is there";
+  EXPECT_EQ(DurableSeq(Key()), 0u);
+  EXPECT_EQ(DurableSeq(later), 1u);
+  EXPECT_THAT(*store().ListPartitions(), SizeIs(1));
+  Open();
+  EXPECT_EQ(DurableSeq(Key()), 0u);
+  EXPECT_EQ(DurableSeq(later), 1u);
+}
+
+TEST_F(LogStoreTest, WhilePausedNothingIsAcknowledgedAndAfterwardsEverythingIs) {
+  ASSERT_TRUE(Append(store(), Key(), {Chunk(1, "before\n")}).ok());
+  store().Pause(absl::ResourceExhaustedError("disk full"));
+  auto first = AppendAsync(store(), Key(), {Chunk(2, "first\n")});
+  auto second = AppendAsync(store(), Key("exec_000000000002"), {Chunk(1, "second\n")});
+  while (store().Health().ok()) std::this_thread::yield();
+  EXPECT_TRUE(absl::IsResourceExhausted(store().Health()));
+  EXPECT_EQ(DurableSeq(Key()), 1u) << "and reading goes on";
+  EXPECT_NE(first.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  store().Pause(absl::OkStatus());
+  EXPECT_EQ(first.get()->durable_seq, 2u);
+  EXPECT_EQ(second.get()->durable_seq, 1u);
+  while (!store().Health().ok()) std::this_thread::yield();
+}
+
+TEST_F(LogStoreTest, WhilePausedItHoldsNoMoreThanItsQueueAndStopsAtOnce) {
+  LogStoreOptions options;
+  options.max_queue_bytes = 64 << 10;
+  Open(options);
+  store().Pause(absl::ResourceExhaustedError("disk full"));
+  std::vector<std::future<Appended>> appends;
+  bool room = true;
+  for (uint64_t i = 1; room && i <= 100; ++i) {
+    auto promise = std::make_shared<std::promise<Appended>>();
+    appends.push_back(promise->get_future());
+    room = store().Append(Key(), kNoLimit, {Chunk(i, std::string(8 << 10, 'x') + "\n")},
+                          [promise](Appended result) { promise->set_value(std::move(result)); });
+  }
+  EXPECT_FALSE(room);
+  EXPECT_LT(appends.size(), 10u);
+  store().Shutdown(absl::Hours(1));
+  for (auto& append : appends) EXPECT_TRUE(absl::IsUnavailable(append.get().status()));
+}
+
 }  // namespace
 }  // namespace cronium::controller

@@ -71,6 +71,13 @@ class FakeStore : public Store {
   absl::StatusOr<std::vector<v1::Execution>> ListExecutions(absl::string_view) override {
     return Unused();
   }
+  absl::StatusOr<std::vector<std::string>> ListNamespaces() override { return Unused(); }
+  absl::StatusOr<EndedJobsUsage> GetEndedJobsUsage(absl::string_view) override { return Unused(); }
+  absl::StatusOr<std::vector<EndedJob>> ListEndedJobs(absl::string_view, int) override {
+    return Unused();
+  }
+  absl::StatusOr<LogHolders> GetLogHolders(absl::string_view) override { return Unused(); }
+  absl::StatusOr<int64_t> GetUnusedBytes() override { return Unused(); }
   absl::StatusOr<v1::Node> GetNode(absl::string_view) override { return Unused(); }
   absl::StatusOr<Page<v1::Node>> ListNodes(absl::string_view, int) override { return Unused(); }
   absl::StatusOr<v1::Variable> GetVariable(absl::string_view, absl::string_view) override {
@@ -83,6 +90,11 @@ class FakeStore : public Store {
       absl::string_view, absl::string_view) override {
     return std::optional<IdempotencyRecord>();
   }
+  absl::StatusOr<StoredCredential> GetCredential(absl::string_view) override { return Unused(); }
+  absl::StatusOr<Page<StoredCredential>> ListCredentials(const CredentialQuery&) override {
+    return Unused();
+  }
+  absl::StatusOr<Page<v1::AuditRecord>> ListAudit(const AuditQuery&) override { return Unused(); }
   absl::StatusOr<std::optional<ApiToken>> FindApiToken(absl::string_view) override {
     return Unused();
   }

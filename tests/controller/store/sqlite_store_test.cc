@@ -16,6 +16,7 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/error.h"
 #include "controller/store/sqlite/connection.h"
 #include "controller/store/sqlite/migrations.h"
@@ -155,6 +156,32 @@ TEST(MigrationsTest, AStepThatFailsLeavesTheVersionBeforeIt) {
   EXPECT_EQ(*sqlite::SchemaVersion(connection), 2);
   EXPECT_TRUE(connection.db().tableExists("u"));
   EXPECT_FALSE(connection.db().tableExists("v"));
+}
+
+TEST(MigrationsTest, JobsThatHadEndedBeforeRetentionCountAsEndedWhenItCame) {
+  const TempDir dir;
+  const std::string path = dir.path() + "/old.db";
+  {
+    Connection connection(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    ASSERT_TRUE(sqlite::Migrate(connection, sqlite::Schema().subspan(0, 1)).ok());
+    connection.Exec(
+        "INSERT INTO jobs VALUES (1, 'job_ended', 'default', 50, '', 5, NULL, x''),"
+        "                        (2, 'job_live', 'default', 20, '', 6, NULL, x'');"
+        "INSERT INTO job_specs VALUES (1, x'010203'), (2, x'04');"
+        "INSERT INTO executions VALUES (1, 'exec_1', 1, 1, 50, x'');"
+        "INSERT INTO execution_outputs VALUES (1, x'0102030405')");
+  }
+  const absl::Time before = absl::Now() - absl::Seconds(2);
+  const auto store = MustOpen(path);
+  const auto usage = store->GetEndedJobsUsage("default");
+  ASSERT_TRUE(usage.ok()) << usage.status();
+  EXPECT_EQ(usage->jobs, 1);
+  EXPECT_EQ(usage->bytes, 3 + 5);
+  const auto ended = store->ListEndedJobs("default", 10);
+  ASSERT_EQ(ended->size(), 1u);
+  EXPECT_EQ((*ended)[0].id, "job_ended");
+  EXPECT_GT((*ended)[0].end_time, before);
+  EXPECT_EQ(*store->GetUnusedBytes(), 0) << "such a database keeps its pages";
 }
 
 TEST(SqliteStatusTest, AQueryOverItsStepLimitIsEnded) {

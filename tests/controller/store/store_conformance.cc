@@ -63,6 +63,113 @@ std::string StoreConformance::CommitOne(Change change) {
   return results[0].value_or("");
 }
 
+// ---- Retention
+
+// A job that has ended at end_ns, with its execution.
+void StoreConformance::EndedJob(const std::string& id, int64_t create_ns, int64_t end_ns,
+                                const std::string& name_space, const std::string& output) {
+  v1::Job job = MakeJob(id, create_ns, name_space);
+  job.set_request_id(absl::StrCat("request-", id));
+  (*job.mutable_spec()->mutable_labels())["team"] = "a";
+  CommitOne(InsertJob{job});
+  v1::Execution execution = MakeExecution(absl::StrCat("exec_", id), id);
+  execution.mutable_assign_time()->set_seconds(create_ns / kSecond);
+  CommitOne(PutExecution{execution});
+  // One output replaces another.
+  CommitOne(PutOutput{execution.id(), "1234567"});
+  CommitOne(PutOutput{execution.id(), output});
+  execution.set_state(v1::EXECUTION_STATE_SUCCEEDED);
+  CommitOne(PutExecution{execution});
+  job.set_state(v1::JOB_STATE_SUCCEEDED);
+  job.mutable_end_time()->set_seconds(end_ns / kSecond);
+  job.mutable_end_time()->set_nanos(static_cast<int>(end_ns % kSecond));
+  CommitOne(UpdateJob{job});
+}
+
+TEST_P(StoreConformance, ADeletedJobIsGoneWithAllThatBelongsToIt) {
+  EndedJob("job_a", 5, 6);
+  EndedJob("job_b", 7, 8);
+  CommitOne(DeleteEndedJob{"job_a"});
+  EXPECT_THAT(store().GetJob("job_a"), FailsWith(absl::StatusCode::kNotFound, "JOB_NOT_FOUND"));
+  EXPECT_THAT(store().GetExecution("exec_job_a"),
+              FailsWith(absl::StatusCode::kNotFound, "EXECUTION_NOT_FOUND"));
+  EXPECT_THAT(*store().ListExecutions("job_a"), IsEmpty());
+  EXPECT_FALSE(store().FindJobByRequestId("default", "request-job_a")->has_value());
+  JobQuery by_label;
+  by_label.name_space = "default";
+  by_label.labels = {{"team", "a"}};
+  EXPECT_THAT(Ids(store().ListJobs(by_label)), ElementsAre("job_b"));
+  // Its request id is free again.
+  v1::Job again = MakeJob("job_c", 9);
+  again.set_request_id("request-job_a");
+  CommitOne(InsertJob{again});
+}
+
+TEST_P(StoreConformance, AJobThatLivesIsNotDeletedAndOneThatIsGoneIsNoError) {
+  CommitOne(InsertJob{MakeJob("job_a", 5)});
+  CommitOne(DeleteEndedJob{"job_a"});
+  EXPECT_TRUE(store().GetJob("job_a").ok());
+  CommitOne(DeleteEndedJob{"job_z"});
+}
+
+TEST_P(StoreConformance, EndedJobsAreCountedAndListedByTheirEndsInTheirNamespace) {
+  EndedJob("job_a", 1, 30);
+  EndedJob("job_b", 2, 10);
+  EndedJob("job_c", 3, 20);
+  EndedJob("job_d", 4, 5, "other");
+  CommitOne(InsertJob{MakeJob("job_live", 6)});
+
+  EXPECT_THAT(*store().ListNamespaces(), ElementsAre("default", "other"));
+  const auto usage = store().GetEndedJobsUsage("default");
+  EXPECT_EQ(usage->jobs, 3);
+  // Specs, and outputs of five bytes.
+  const int64_t spec_bytes = static_cast<int64_t>(store().GetJob("job_a")->spec().ByteSizeLong());
+  EXPECT_EQ(usage->bytes, 3 * (spec_bytes + 5));
+  EXPECT_EQ(store().GetEndedJobsUsage("nobody")->jobs, 0);
+
+  const auto oldest = store().ListEndedJobs("default", 2);
+  ASSERT_THAT(*oldest, SizeIs(2));
+  EXPECT_EQ((*oldest)[0].id, "job_b");
+  EXPECT_EQ((*oldest)[0].request_id, "request-job_b");
+  EXPECT_EQ((*oldest)[0].end_time, absl::FromUnixNanos(10));
+  EXPECT_EQ((*oldest)[0].bytes, spec_bytes + 5);
+  EXPECT_EQ((*oldest)[1].id, "job_c");
+}
+
+TEST_P(StoreConformance, TheLogsOfJobsThatLiveAreHeldAllTheirAttempts) {
+  EXPECT_FALSE(store().GetLogHolders("default")->oldest_job.has_value());
+  EndedJob("job_a", 7 * kSecond, 8 * kSecond);
+  CommitOne(InsertJob{MakeJob("job_live", 9 * kSecond)});
+  v1::Execution lost = MakeExecution("exec_1", "job_live");
+  lost.mutable_assign_time()->set_seconds(10);
+  lost.set_state(v1::EXECUTION_STATE_LOST);
+  CommitOne(PutExecution{lost});
+  v1::Execution live = MakeExecution("exec_2", "job_live", 2);
+  live.mutable_assign_time()->set_seconds(20);
+  CommitOne(PutExecution{live});
+
+  const auto holders = store().GetLogHolders("default");
+  EXPECT_EQ(holders->oldest_job, absl::FromUnixSeconds(7));
+  EXPECT_THAT(holders->live,
+              testing::UnorderedElementsAre(absl::FromUnixSeconds(10), absl::FromUnixSeconds(20)));
+  EXPECT_THAT(store().GetLogHolders("other")->live, IsEmpty());
+}
+
+TEST_P(StoreConformance, DeletedSpaceIsGivenBackWhenAskedFor) {
+  constexpr int64_t kBytes = 4 << 20;
+  EndedJob("job_a", 1, 2, "default", std::string(kBytes, 'x'));
+  EXPECT_LT(*store().GetUnusedBytes(), kBytes / 4);
+  CommitOne(DeleteEndedJob{"job_a"});
+  const int64_t unused = *store().GetUnusedBytes();
+  EXPECT_GE(unused, kBytes);
+  CommitOne(ReclaimSpace{kBytes / 2});
+  const int64_t rest = *store().GetUnusedBytes();
+  EXPECT_LE(rest, unused - kBytes / 2);
+  EXPECT_GT(rest, kBytes / 4);
+  CommitOne(ReclaimSpace{2 * kBytes});
+  EXPECT_LT(*store().GetUnusedBytes(), 64 << 10);
+}
+
 // ---- Jobs
 
 TEST_P(StoreConformance, AJobComesBackAsItWasInsertedAlsoAfterReopening) {

@@ -40,6 +40,8 @@ class StoreConformance : public testing::TestWithParam<StoreUnderTest> {
   std::vector<ChangeResult> Commit(std::vector<Change> changes);
   // The same for one change, which is expected to succeed; its value.
   std::string CommitOne(Change change);
+  void EndedJob(const std::string& id, int64_t create_ns, int64_t end_ns,
+                const std::string& name_space = "default", const std::string& output = "12345");
 
  private:
   std::unique_ptr<StoreFixture> fixture_;

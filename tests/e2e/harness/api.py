@@ -37,6 +37,8 @@ class RpcFailure:
     metadata: dict = dataclasses.field(default_factory=dict)
     # Field and what is wrong with it.
     fields: dict = dataclasses.field(default_factory=dict)
+    # Seconds to wait before trying again; None where nothing is said.
+    retry_after: float = None
 
 
 def failure_of(error):
@@ -45,10 +47,13 @@ def failure_of(error):
         if key == "grpc-status-details-bin":
             for detail in status_pb2.Status.FromString(value).details:
                 info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+                retry = error_details_pb2.RetryInfo()
                 if detail.Unpack(info):
                     failure.reason, failure.domain, failure.metadata = info.reason, info.domain, dict(info.metadata)
                 elif detail.Unpack(bad):
                     failure.fields = {v.field: v.description for v in bad.field_violations}
+                elif detail.Unpack(retry):
+                    failure.retry_after = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
     return failure
 
 
@@ -123,6 +128,13 @@ class Api:
             return True
         except grpc.RpcError:
             return False
+
+    def serving(self, service=""):
+        """What grpc.health.v1 answers for a service."""
+        # Two messages of one field each: by hand, since their Python package is one more to install.
+        check = self._channel.unary_unary("/grpc.health.v1.Health/Check")
+        answer = check(b"\x0a" + bytes([len(service)]) + service.encode(), timeout=seconds(10))
+        return answer == b"\x08\x01"
 
     # ---- jobs
 

@@ -15,6 +15,7 @@ from harness.grpcurl import Grpcurl
 from harness.network import Network
 from harness.process import Process
 from harness.protos import node_pb2
+from harness.small_disk import SmallDisk
 from harness.waiting import seconds, wait_for
 
 _PORT = 7443
@@ -23,7 +24,7 @@ _PORT = 7443
 class Node:
     """A host: its agent, its gateway, its folder."""
 
-    def __init__(self, cluster, name, agent_faults="", agent_flags=(), gateway_flags=()):
+    def __init__(self, cluster, name, agent_faults="", agent_flags=(), gateway_flags=(), disk=0):
         self.name = name
         self.host = cluster.network.add_host(name)
         self.folder = cluster.folder / name
@@ -33,6 +34,7 @@ class Node:
         api = self.folder / "api"
         for folder in (api, self.folder / "agent"):
             folder.mkdir(parents=True)
+        self.disk = cluster.add_disk(self.folder / "agent", disk) if disk else None
         common = ["--controller", cluster.address, "--ca", str(certificates / "ca.crt"),
                   "--certificate", str(self.certificate), "--key", str(self.key)]
         self.gateway = Process(
@@ -60,7 +62,8 @@ class Cluster:
     _made = 0
 
     def __init__(self, logs, nodes=1, controller_faults="", agent_faults="", agent_flags=(), controller_flags=(),
-                 gateway_flags=()):
+                 gateway_flags=(), controller_disk=0, agent_disk=0):
+        """controller_disk, agent_disk: bytes of a small disk of its own for the data or state folder."""
         self.name = f"{settings.RUN}-{Cluster._made}"
         Cluster._made += 1
         self.logs = logs
@@ -69,21 +72,28 @@ class Cluster:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.name}-"))
         self.network = None
         self.nodes = []
+        self.disks = []
         self.api = None
         self.controller = None
         try:
             self.network = Network()
-            self._make_controller(controller_faults, controller_flags)
+            self._make_controller(controller_faults, controller_flags, controller_disk)
             for number in range(1, nodes + 1):
-                self.add_node(f"node-{number}", agent_faults=agent_faults, agent_flags=agent_flags, gateway_flags=gateway_flags)
+                self.add_node(f"node-{number}", agent_faults=agent_faults, agent_flags=agent_flags,
+                              gateway_flags=gateway_flags, disk=agent_disk)
             self.wait_ready()
         except BaseException:
             self._remove()
             raise
 
-    def _make_controller(self, faults, flags):
+    def add_disk(self, folder, size):
+        self.disks.append(SmallDisk(folder, size))
+        return self.disks[-1]
+
+    def _make_controller(self, faults, flags, disk):
         self.address = f"{self.network.address}:{_PORT}"
         self.data = self.folder / "controller"
+        self.disk = self.add_disk(self.data, disk) if disk else None
         self.controller_command("init", "--cluster-name", self.name, "--host", self.network.address)
         self.ca = self.data / "ca.crt"
         self.token_file = self.data / "admin.token"
@@ -194,4 +204,6 @@ class Cluster:
         engine.remove_containers_of_cluster(self.name)
         if self.network:
             self.network.close()
+        for disk in self.disks:
+            disk.close()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 
-from harness import engine, network, settings
+from harness import engine, network, settings, small_disk
 
 _OURS = re.compile(rf"{settings.RUN_NAME}-(\d+)-")
 _LINKS = re.compile(r"^\d+: (ce(\d+)[bv][0-9.]+)", re.M)
@@ -36,6 +36,7 @@ def sweep():
             _quietly(network.ip, "link", "delete", link)
     folder = pathlib.Path(tempfile.gettempdir())
     for name in _of_dead_runs(p.name for p in folder.iterdir()):
+        small_disk.unmount_below(folder / name)
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
