@@ -15,6 +15,7 @@ v1::ExecutionState EndStateOf(v1::EndReason reason, bool success) {
     case v1::END_REASON_PREPARE_TIMEOUT:
     case v1::END_REASON_RUN_TIMEOUT:
       return v1::EXECUTION_STATE_TIMED_OUT;
+    case v1::END_REASON_RUNTIME_ERROR:
     case v1::END_REASON_NODE_LOST:
     case v1::END_REASON_LEASE_ENDED:
     case v1::END_REASON_OUTCOME_UNKNOWN:

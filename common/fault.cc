@@ -35,9 +35,15 @@ absl::flat_hash_map<std::string, Action>& Actions() {
   return *actions;
 }
 
+std::function<bool(absl::string_view)>& Hook() {
+  static auto* hook = new std::function<bool(absl::string_view)>();
+  return *hook;
+}
+
 }  // namespace
 
 bool Hit(absl::string_view name) {
+  if (Hook() != nullptr) return Hook()(name);
   const auto it = Actions().find(name);
   if (it == Actions().end()) return false;
   if (it->second.crash) _exit(137);
@@ -48,6 +54,11 @@ bool Hit(absl::string_view name) {
 }
 
 }  // namespace fault_internal
+
+void SetFaultHook(std::function<bool(absl::string_view)> hook) {
+  fault_internal::Hook() = std::move(hook);
+  fault_internal::g_any = fault_internal::Hook() != nullptr || !fault_internal::Actions().empty();
+}
 
 absl::Status ArmFaultsFromEnvironment() {
   const char* text = std::getenv("CRONIUM_FAULTS");

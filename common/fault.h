@@ -3,6 +3,7 @@
 #define CRONIUM_COMMON_FAULT_H_
 
 #include <atomic>
+#include <functional>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -21,6 +22,10 @@ namespace fault_internal {
 extern std::atomic<bool> g_any;
 bool Hit(absl::string_view name);
 }  // namespace fault_internal
+
+// Called at each point as it comes by, instead of what is armed; its answer is FaultOn's. Null to
+// end it. For tests that are the only thread.
+void SetFaultHook(std::function<bool(absl::string_view name)> hook);
 
 // Reads CRONIUM_FAULTS; INVALID_ARGUMENT where it is malformed. Call it in main before any thread
 // starts.

@@ -85,6 +85,8 @@ absl::Status SetLogLevel(absl::string_view level) {
     Logger().set_level(spdlog::level::warn);
   } else if (level == "error") {
     Logger().set_level(spdlog::level::err);
+  } else if (level == "off") {
+    Logger().set_level(spdlog::level::off);
   } else {
     return absl::InvalidArgumentError(
         absl::StrCat("log-level: \"", level, "\" is not debug, info, warning or error"));

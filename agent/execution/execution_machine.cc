@@ -6,6 +6,7 @@
 
 #include "common/error.h"
 #include "common/proto_time.h"
+#include "common/protocol_rules.h"
 
 namespace cronium::agent {
 namespace {
@@ -76,7 +77,8 @@ Effects ExecutionMachine::Begin(int64_t now) {
   return Finish(now);
 }
 
-Effects ExecutionMachine::Recover(std::optional<ContainerState> found, int64_t now) {
+Effects ExecutionMachine::Recover(std::optional<ContainerState> found, int64_t now,
+                                  bool may_have_begun) {
   now_ = now;
   if (alive() && record_.state == v1::EXECUTION_STATE_ASSIGNED) {
     record_.state = v1::EXECUTION_STATE_PREPARING;
@@ -85,7 +87,7 @@ Effects ExecutionMachine::Recover(std::optional<ContainerState> found, int64_t n
   }
   if (!found.has_value()) {
     engine_ = Engine::kAbsent;
-    if (alive() && record_.state >= v1::EXECUTION_STATE_RUNNING) {
+    if (alive() && (may_have_begun || record_.state >= v1::EXECUTION_STATE_RUNNING)) {
       engine_ = Engine::kGone;
       facts_.found_ended = true;
       SetStop(v1::END_REASON_RUNTIME_ERROR, "the container was gone when the agent came back");
@@ -118,6 +120,7 @@ Effects ExecutionMachine::LoseToReboot(uint64_t last_seq, int64_t now) {
   if (!alive()) return {};
   facts_.found_ended = true;
   facts_.last_seq = last_seq;
+  RuleApplied(36);  // docs/protocol.md P36
   SetStop(v1::END_REASON_NODE_LOST, "the host was rebooted");
   ReportEnd();
   return Finish(now);
@@ -181,7 +184,9 @@ Effects ExecutionMachine::OnStarted(const absl::Status& status, int64_t now) {
     engine_ = Engine::kStarted;
     if (facts_.error_word.empty()) MarkRunning();
   } else if (IsAmbiguous(status)) {
-    // It is not started again, since it may have run already: what became of it is Wait's to say.
+    // docs/protocol.md P31: it is not started again, since it may have run already: what became of
+    // it is Wait's to say.
+    RuleApplied(31);
     engine_ = Engine::kStarted;
     maybe_started_ = true;
     start_error_ = status;
@@ -297,6 +302,12 @@ Effects ExecutionMachine::OnEndAcknowledged(int64_t now) {
   return Finish(now);
 }
 
+Effects ExecutionMachine::OnLogCut(uint64_t last_seq, int64_t now) {
+  record_.last_seq = last_seq;
+  effects_.save = true;
+  return Finish(now);
+}
+
 Effects ExecutionMachine::OnLogStored(int64_t now) {
   log_stored_ = true;
   return Finish(now);
@@ -358,6 +369,7 @@ void ExecutionMachine::Advance() {
 void ExecutionMachine::CheckTimes() {
   if (stopping() || exit_known() || engine_ == Engine::kEnded) return;
   if (!facts_.ended.has_value() && Due(lease_end_ns_)) {
+    if (!may_run()) RuleApplied(14);  // docs/protocol.md P14
     SetStop(v1::END_REASON_LEASE_ENDED, "");
   } else if (record_.started_ns == 0) {
     if (Due(Add(record_.accepted_ns, prepare_timeout_ns_))) {

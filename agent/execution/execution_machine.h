@@ -99,8 +99,9 @@ class ExecutionMachine {
 
   // A new assignment, and the engine has nothing of that name.
   Effects Begin(int64_t now);
-  // What the engine has of it: nothing, or a container in this state.
-  Effects Recover(std::optional<ContainerState> found, int64_t now);
+  // What the engine has of it: nothing, or a container in this state. may_have_begun: a container
+  // may have been made and started before; where there is none now, it is not begun again.
+  Effects Recover(std::optional<ContainerState> found, int64_t now, bool may_have_begun = false);
   // The host was started anew: whatever ran is gone. `last_seq` is what the spool still has.
   Effects LoseToReboot(uint64_t last_seq, int64_t now);
 
@@ -120,6 +121,8 @@ class ExecutionMachine {
   // The controller does not want it: ended without a report.
   Effects Discard(int64_t now);
   Effects OnEndAcknowledged(int64_t now);
+  // Of an ended one: the spool has lost entries, and ends here now.
+  Effects OnLogCut(uint64_t last_seq, int64_t now);
   // The controller has the whole log, or does not want it.
   Effects OnLogStored(int64_t now);
   Effects OnTime(int64_t now);

@@ -12,6 +12,7 @@
 #include "common/fault.h"
 #include "common/log.h"
 #include "common/proto_time.h"
+#include "common/protocol_rules.h"
 
 namespace cronium::agent {
 namespace {
@@ -36,13 +37,18 @@ absl::StatusOr<std::unique_ptr<ExecutionManager>> ExecutionManager::Create(
   absl::StatusOr<std::unique_ptr<Journal>> journal =
       Journal::Open(absl::StrCat(options.state_dir, "/journal.db"));
   if (!journal.ok()) return journal.status();
-  absl::StatusOr<JournalContent> content = (*journal)->Load();
+  return Create(std::move(options), services, *std::move(journal));
+}
+
+absl::StatusOr<std::unique_ptr<ExecutionManager>> ExecutionManager::Create(
+    ManagerOptions options, const Services& services, std::unique_ptr<Journal> journal) {
+  absl::StatusOr<JournalContent> content = journal->Load();
   if (!content.ok()) return content.status();
   absl::StatusOr<RunFolders> run_folders =
       RunFolders::Open(absl::StrCat(options.state_dir, "/run"));
   if (!run_folders.ok()) return run_folders.status();
   return std::unique_ptr<ExecutionManager>(
-      new ExecutionManager(std::move(options), services, *std::move(journal),
+      new ExecutionManager(std::move(options), services, std::move(journal),
                            *std::move(run_folders), *std::move(content)));
 }
 
@@ -72,9 +78,17 @@ ExecutionManager::ExecutionManager(ManagerOptions options, const Services& servi
 ExecutionManager::~ExecutionManager() { Shutdown(); }
 
 void ExecutionManager::Start(Uplink* uplink, LogSender* log_sender) {
+  thread_ = std::thread([this, uplink, log_sender] {
+    Begin(uplink, log_sender);
+    Run();
+  });
+}
+
+void ExecutionManager::Begin(Uplink* uplink, LogSender* log_sender) {
   uplink_ = uplink;
   log_sender_ = log_sender;
-  thread_ = std::thread([this] { Run(); });
+  Recover(std::exchange(content_, {}));
+  Flush();
 }
 
 void ExecutionManager::Shutdown() {
@@ -88,19 +102,33 @@ void ExecutionManager::PostUrgent(std::function<void()> task) {
 }
 
 void ExecutionManager::Run() {
-  Recover(std::exchange(content_, {}));
-  Flush();
   while (true) {
-    std::vector<std::function<void()>> tasks = mailbox_.Receive(TimeToNextWake());
+    std::optional<std::chrono::nanoseconds> left;
+    if (const int64_t wake = NextWakeNs(); wake != ExecutionMachine::kNever) {
+      left = std::chrono::nanoseconds(std::max<int64_t>(0, wake - Now()));
+    }
+    const std::vector<std::function<void()>> tasks = mailbox_.Receive(left);
     if (tasks.empty() && mailbox_.closed()) break;
-    for (const std::function<void()>& task : tasks) task();
-    AnswerDescriptions();
-    if (journal_problem_.ok()) OnTimers();
-    Flush();
+    RunTasks(tasks);
   }
 }
 
-std::optional<std::chrono::nanoseconds> ExecutionManager::TimeToNextWake() const {
+bool ExecutionManager::Turn() {
+  const std::vector<std::function<void()>> tasks = mailbox_.Receive(std::chrono::nanoseconds(0));
+  const bool due = Now() >= NextWakeNs();
+  if (tasks.empty() && !due) return false;
+  RunTasks(tasks);
+  return true;
+}
+
+void ExecutionManager::RunTasks(const std::vector<std::function<void()>>& tasks) {
+  for (const std::function<void()>& task : tasks) task();
+  AnswerDescriptions();
+  if (journal_problem_.ok()) OnTimers();
+  Flush();
+}
+
+int64_t ExecutionManager::NextWakeNs() const {
   int64_t wake = health_.NextPingNs();
   if (!describe_.empty()) wake = std::min(wake, describe_by_ns_);
   if (!journal_problem_.ok()) {
@@ -113,8 +141,7 @@ std::optional<std::chrono::nanoseconds> ExecutionManager::TimeToNextWake() const
     }
     for (const auto& [id, entry] : entries_) wake = std::min(wake, entry->machine.NextWakeNs());
   }
-  if (wake == ExecutionMachine::kNever) return std::nullopt;
-  return std::chrono::nanoseconds(std::max<int64_t>(0, wake - Now()));
+  return wake;
 }
 
 void ExecutionManager::OnTimers() {
@@ -193,6 +220,7 @@ void ExecutionManager::Forget(Entry* entry) {
 void ExecutionManager::Flush() {
   while (!dirty_.empty() || !changes_.empty() || !calls_.empty() || !dropped_.empty()) {
     if (!Commit()) return;
+    RuleApplied(30);  // docs/protocol.md P30: only what the journal has is acted upon.
     std::vector<v1::ExecutionReport> reports = std::exchange(new_reports_, {});
     unacknowledged_.insert(unacknowledged_.end(), reports.begin(), reports.end());
     if (session_ != 0 && !reports.empty()) uplink_->SendReports(session_, std::move(reports));
@@ -260,7 +288,7 @@ void ExecutionManager::Perform(const PendingCall& pending) {
       Apply(entry, entry->machine.OnRunReady(MakeRun(entry), Now()));
       break;
     case Call::kReopenRun:
-      Apply(entry, entry->machine.OnRunReady(OpenCapture(*entry), Now()));
+      Apply(entry, entry->machine.OnRunReady(ReopenCapture(*entry), Now()));
       break;
     case Call::kCreate:
       CallCreate(entry);
@@ -351,6 +379,16 @@ absl::Status ExecutionManager::OpenCapture(const Entry& entry) {
   };
   const absl::Status status = capture_->Open(id, run_folders_.PathOf(id), std::move(callbacks));
   return absl::IsAlreadyExists(status) ? absl::OkStatus() : status;
+}
+
+absl::Status ExecutionManager::ReopenCapture(const Entry& entry) {
+  const std::string& id = entry.machine.id();
+  // docs/protocol.md P24: a new spool would number its entries from 1 again.
+  if (!capture_->HasSpool(id)) {
+    RuleApplied(24);
+    return absl::DataLossError(absl::StrCat("the spool of execution ", id, " is gone"));
+  }
+  return OpenCapture(entry);
 }
 
 void ExecutionManager::CallCreate(Entry* entry) {

@@ -43,6 +43,8 @@ struct ManagerOptions {
   // What has to stay free on state_dir's disk for the node to take jobs; 0 for DiskReserve's
   // default.
   int64_t disk_reserve_bytes = 0;
+  // What a new journal will be known by: random.
+  std::string new_state_id;
 };
 
 // Owns every execution of this node and carries out what their machines want: journal, containers,
@@ -74,6 +76,10 @@ class ExecutionManager : public SessionEvents {
   // Opens the journal and the run folders, and reads what is held.
   static absl::StatusOr<std::unique_ptr<ExecutionManager>> Create(ManagerOptions options,
                                                                   const Services& services);
+  // The same on a journal that is open.
+  static absl::StatusOr<std::unique_ptr<ExecutionManager>> Create(ManagerOptions options,
+                                                                  const Services& services,
+                                                                  std::unique_ptr<Journal> journal);
   ~ExecutionManager() override;
 
   // What LogSender is to read from.
@@ -81,6 +87,13 @@ class ExecutionManager : public SessionEvents {
 
   // Begins to work. Both must outlive Shutdown.
   void Start(Uplink* uplink, LogSender* log_sender);
+
+  // Instead of Start, for who lends a thread of its own: Begin, then Turn again and again. A turn
+  // handles what has come in and what is due, without waiting; false where there was nothing.
+  // NextWakeNs says when to call it although nothing comes in.
+  void Begin(Uplink* uplink, LogSender* log_sender);
+  bool Turn();
+  int64_t NextWakeNs() const;
 
   // Finishes what is in the mailbox and ends the thread. Containers are left as they are.
   void Shutdown();
@@ -135,7 +148,7 @@ class ExecutionManager : public SessionEvents {
 
   // ---- All below is on the manager's thread.
   void Run();
-  std::optional<std::chrono::nanoseconds> TimeToNextWake() const;
+  void RunTasks(const std::vector<std::function<void()>>& tasks);
   void OnTimers();
   int64_t Now() const { return clock_->BoottimeNs(); }
 
@@ -146,6 +159,8 @@ class ExecutionManager : public SessionEvents {
   void Perform(const PendingCall& pending);
   absl::Status MakeRun(Entry* entry);
   absl::Status OpenCapture(const Entry& entry);
+  // The same for one that wrote before: its spool must be there.
+  absl::Status ReopenCapture(const Entry& entry);
   void CallCreate(Entry* entry);
   void DropFiles(const std::string& id);
 
@@ -182,6 +197,8 @@ class ExecutionManager : public SessionEvents {
   void ListContainers();
   void Listed(absl::StatusOr<std::vector<ContainerInfo>> containers);
   void AddJournalled(JournaledExecution execution, bool rebooted);
+  void CutLog(Entry* entry);
+  uint64_t SpooledSeq(const std::string& id) const;
   void DropLeftovers();
   void DropStrayFiles();
   void PingEngine();
@@ -214,6 +231,8 @@ class ExecutionManager : public SessionEvents {
   absl::Status journal_problem_;
   int64_t journal_retry_ns_ = 0;
 
+  // Of the journal.
+  std::string state_id_;
   // Durable and not acknowledged, by report_seq.
   std::deque<v1::ExecutionReport> unacknowledged_;
   uint64_t last_report_seq_ = 0;

@@ -6,6 +6,7 @@
 
 #include "agent/execution/manager.h"
 #include "common/log.h"
+#include "common/protocol_rules.h"
 
 namespace cronium::agent {
 namespace {
@@ -22,6 +23,11 @@ void ExecutionManager::Recover(JournalContent content) {
   if (content.boot_id != options_.boot_id) changes_.push_back(SetBootId{options_.boot_id});
   contact_ns_ = journalled_contact_ns_ = rebooted ? 0 : content.lease_contact_ns;
   last_report_seq_ = content.last_report_seq;
+  state_id_ = content.state_id;
+  if (state_id_.empty()) {
+    state_id_ = options_.new_state_id;
+    changes_.push_back(SetStateId{state_id_});
+  }
   unacknowledged_ = {content.reports.begin(), content.reports.end()};
   if (!content.executions.empty()) {
     LogInfo("executions from before", {{"held", content.executions.size()},
@@ -57,7 +63,7 @@ void ExecutionManager::AddJournalled(JournaledExecution execution, bool rebooted
   if (entry->machine.alive() && !rebooted) {
     // Listed() goes on with it. A job that runs must not wait for that with its output: the engine
     // may be away.
-    if (entry->has_run_folder) {
+    if (entry->has_run_folder && capture_->HasSpool(id)) {
       const absl::Status opened = OpenCapture(*entry);
       if (!opened.ok()) LogWarning("cannot capture", {{"execution", id}, {"error", opened}});
     }
@@ -74,8 +80,33 @@ void ExecutionManager::AddJournalled(JournaledExecution execution, bool rebooted
     Apply(entry, entry->machine.LoseToReboot(log.ok() ? log->last_seq : 0, Now()));
     return;
   }
+  CutLog(entry);
   // Here only to begin to watch its log.
   Apply(entry, end_reported ? Effects{} : entry->machine.OnEndAcknowledged(Now()));
+}
+
+uint64_t ExecutionManager::SpooledSeq(const std::string& id) const {
+  const absl::StatusOr<LogState> log = capture_->State(id);
+  return log.ok() ? std::max(log->last_seq, log->acknowledged_seq) : 0;
+}
+
+// The spool is not synced, so that a power cut, or a person, may have taken its end. What is left
+// is all that there will be.
+void ExecutionManager::CutLog(Entry* entry) {
+  const std::string& id = entry->machine.id();
+  const uint64_t spooled = SpooledSeq(id);
+  if (entry->machine.record().discarded) return;
+  // The journal keeps the report as it was: it is cut anew after each start.
+  for (v1::ExecutionReport& report : unacknowledged_) {
+    if (report.execution_id() != id || report.end().last_seq() <= spooled) continue;
+    report.mutable_end()->set_last_seq(spooled);
+    report.mutable_end()->set_log_uncertain(true);
+  }
+  if (spooled >= entry->machine.record().last_seq) return;
+  LogWarning(
+      "the end of a log is lost",
+      {{"execution", id}, {"last_seq", entry->machine.record().last_seq}, {"spooled", spooled}});
+  Apply(entry, entry->machine.OnLogCut(spooled, Now()));
 }
 
 void ExecutionManager::ListContainers() {
@@ -91,7 +122,8 @@ void ExecutionManager::ListContainers() {
 void ExecutionManager::Listed(absl::StatusOr<std::vector<ContainerInfo>> containers) {
   list_pending_ = false;
   if (!containers.ok()) {
-    // No list is not an empty list.
+    // docs/protocol.md P32: no list is not an empty list.
+    RuleApplied(32);
     health_.OnCallFailed(containers.status(), Now());
     list_retry_ns_ = Now() + kListRetryNs;
     return;
@@ -108,7 +140,7 @@ void ExecutionManager::Listed(absl::StatusOr<std::vector<ContainerInfo>> contain
       leftovers_.erase(it);
     }
     Entry* entry = Find(id);
-    Apply(entry, entry->machine.Recover(found, Now()));
+    Apply(entry, entry->machine.Recover(found, Now(), /*may_have_begun=*/entry->has_run_folder));
   }
   DropLeftovers();
 }

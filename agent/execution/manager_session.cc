@@ -10,6 +10,7 @@
 #include "common/lease.h"
 #include "common/log.h"
 #include "common/proto_time.h"
+#include "common/protocol_rules.h"
 
 namespace cronium::agent {
 namespace {
@@ -74,10 +75,7 @@ void ExecutionManager::OnSessionClosed(uint64_t session) {
 void ExecutionManager::Welcomed(uint64_t session, const v1::Welcome& welcome, int64_t contact_ns) {
   session_ = session;
   Contact(contact_ns);
-  std::set<std::string> wanted;
-  for (const v1::Assignment& assignment : welcome.assignments()) {
-    wanted.insert(assignment.execution_id());
-  }
+  const std::set<std::string> wanted(welcome.keep().begin(), welcome.keep().end());
   const std::set<std::string> forget(welcome.forget().begin(), welcome.forget().end());
   std::vector<std::string> unwanted;
   for (const auto& [id, entry] : entries_) {
@@ -88,16 +86,17 @@ void ExecutionManager::Welcomed(uint64_t session, const v1::Welcome& welcome, in
   }
   for (const std::string& id : unwanted) {
     Entry* entry = Find(id);
+    RuleApplied(20);  // docs/protocol.md P20
     LogInfo("execution is not wanted any more",
             {{"execution", id}, {"state", v1::ExecutionState_Name(entry->machine.state())}});
     DropReportsOf(id);
     Apply(entry, entry->machine.Discard(Now()));
   }
-  for (const v1::Assignment& assignment : welcome.assignments()) Accept(assignment);
   for (const v1::Stop& stop : welcome.stops()) Stop(stop);
   welcomed_once_ = true;
   DropLeftovers();
   if (!unacknowledged_.empty()) {
+    RuleApplied(7);  // docs/protocol.md P7
     uplink_->SendReports(session_, {unacknowledged_.begin(), unacknowledged_.end()});
   }
 }
@@ -109,7 +108,10 @@ void ExecutionManager::Accept(const v1::Assignment& assignment) {
     LogError("assignment with a malformed execution id", {{"execution", id}});
     return;
   }
-  if (Find(id) != nullptr) return;
+  if (Find(id) != nullptr) {
+    RuleApplied(29);  // docs/protocol.md P29
+    return;
+  }
   const int alive = static_cast<int>(std::count_if(
       entries_.begin(), entries_.end(), [](const auto& e) { return e.second->machine.alive(); }));
   LogInfo("execution accepted", {{"execution", id},
@@ -117,6 +119,7 @@ void ExecutionManager::Accept(const v1::Assignment& assignment) {
                                  {"image", assignment.spec().container().image()}});
   ExecutionRecord record;
   record.accepted_ns = Now();
+  if (assignment.began()) record.state = v1::EXECUTION_STATE_RUNNING;
   auto added = std::make_unique<Entry>(assignment, record, next_incarnation_++);
   Entry* entry = added.get();
   entries_[id] = std::move(added);
@@ -127,7 +130,11 @@ void ExecutionManager::Accept(const v1::Assignment& assignment) {
     journalled_contact_ns_ = contact_ns_;
     changes_.push_back(SetLeaseContact{contact_ns_});
   }
-  if (alive >= 2 * options_.slots) {
+  if (assignment.began()) {
+    // docs/protocol.md P17: whatever the engine has of it is ended and removed, then reported.
+    Apply(entry, entry->machine.Stop(v1::END_REASON_NODE_LOST,
+                                     "the agent's journal does not know it any more", Now()));
+  } else if (alive >= 2 * options_.slots) {
     Apply(entry, entry->machine.Stop(v1::END_REASON_RUNTIME_ERROR,
                                      absl::StrCat("the node holds ", alive, " executions and has ",
                                                   options_.slots, " slots (--slots)"),
@@ -151,7 +158,7 @@ void ExecutionManager::Accept(const v1::Assignment& assignment) {
     const ContainerState state = leftover->second;
     leftovers_.erase(leftover);
     Apply(entry, entry->machine.Recover(state, Now()));
-  } else if (entry->machine.alive()) {
+  } else if (entry->machine.alive() && !assignment.began()) {
     Apply(entry, entry->machine.Begin(Now()));
   } else {
     Apply(entry, entry->machine.Recover(std::nullopt, Now()));
@@ -160,7 +167,8 @@ void ExecutionManager::Accept(const v1::Assignment& assignment) {
 
 void ExecutionManager::Stop(const v1::Stop& stop) {
   Entry* entry = Find(stop.execution_id());
-  if (entry == nullptr) return;
+  if (entry == nullptr)
+    return;  // docs/protocol.md P33: it has ended, or its assignment is to come.
   const v1::EndReason reason =
       stop.reason() == v1::END_REASON_UNSPECIFIED ? v1::END_REASON_CANCELLED : stop.reason();
   Apply(entry, entry->machine.Stop(reason, "", Now()));
@@ -169,6 +177,7 @@ void ExecutionManager::Stop(const v1::Stop& stop) {
 void ExecutionManager::Acknowledged(uint64_t report_seq) {
   // Not beyond what is durable here, whatever the controller says.
   if (unacknowledged_.empty() || report_seq < unacknowledged_.front().report_seq()) return;
+  RuleApplied(9);  // docs/protocol.md P9
   report_seq = std::min(report_seq, unacknowledged_.back().report_seq());
   while (!unacknowledged_.empty() && unacknowledged_.front().report_seq() <= report_seq) {
     unacknowledged_.pop_front();
@@ -196,7 +205,15 @@ NodeSnapshot ExecutionManager::Snapshot() const {
   NodeSnapshot snapshot;
   for (const auto& [id, entry] : entries_) {
     const ExecutionRecord& record = entry->machine.record();
-    if (record.discarded || record.end_acknowledged) continue;
+    if (record.discarded) continue;
+    if (entry->machine.ended()) {
+      // docs/protocol.md P21
+      v1::HeldLog log;
+      log.set_execution_id(id);
+      log.set_last_seq(SpooledSeq(id));
+      snapshot.logs.push_back(std::move(log));
+    }
+    if (record.end_acknowledged) continue;
     v1::HeldExecution held;
     held.set_execution_id(id);
     held.set_state(entry->machine.state());
@@ -204,6 +221,7 @@ NodeSnapshot ExecutionManager::Snapshot() const {
   }
   snapshot.conditions = Conditions();
   snapshot.engine = health_.engine();
+  snapshot.state_id = state_id_;
   return snapshot;
 }
 

@@ -17,6 +17,9 @@ namespace cronium::agent {
 // What a Hello says of the executions and the engine.
 struct NodeSnapshot {
   std::vector<v1::HeldExecution> held;
+  std::vector<v1::HeldLog> logs;
+  // Of the journal.
+  std::string state_id;
   std::vector<v1::NodeCondition> conditions;
   // As it last said; empty before.
   EngineInfo engine;

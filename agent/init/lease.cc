@@ -61,15 +61,20 @@ bool LeaseTimer::Start(EventLoop* loop, const std::string& path, const Lease& le
 void LeaseTimer::OnEvent(int fd, uint32_t events) {
   if (!timer_.Consume()) return;
   Lease lease;
-  if (ReadLease(path_, &lease).empty() && (lease.keep || lease.end_ns > BootTimeNs())) {
-    Arm(lease);
-    return;
+  if (ReadLease(path_, &lease).empty()) {
+    if (lease.keep || lease.end_ns > BootTimeNs()) {
+      Arm(lease);
+      return;
+    }
+    if (lease.end_ns > end_ns_) end_ns_ = lease.end_ns;
   }
-  listener_->OnLeaseEnded();
+  listener_->OnLeaseEnded(end_ns_);
 }
 
 void LeaseTimer::Arm(const Lease& lease) {
-  if (!lease.keep) timer_.ArmAt(lease.end_ns);
+  if (lease.keep) return;
+  end_ns_ = lease.end_ns;
+  timer_.ArmAt(lease.end_ns);
 }
 
 }  // namespace cronium::agent::init

@@ -35,7 +35,8 @@ class LeaseTimer final : public EventLoop::Handler {
  public:
   class Listener {
    public:
-    virtual void OnLeaseEnded() = 0;
+    // At CLOCK_BOOTTIME end_ns; some time ago where the host was suspended or the container paused.
+    virtual void OnLeaseEnded(int64_t end_ns) = 0;
 
    protected:
     ~Listener() = default;
@@ -51,6 +52,7 @@ class LeaseTimer final : public EventLoop::Handler {
 
   Timer timer_;
   std::string path_;
+  int64_t end_ns_ = 0;
   Listener* listener_ = nullptr;
 };
 

@@ -184,14 +184,16 @@ void Supervisor::OnExecFailed(const ExecReport& report) {
   FailToStart("exec", report.text, report.exit_code);
 }
 
-void Supervisor::OnLeaseEnded() {
+// docs/protocol.md P13. The grace counts from the lease's end, not from now: a host that was
+// suspended beyond both must not give the job another grace, since it may run elsewhere by now.
+void Supervisor::OnLeaseEnded(int64_t end_ns) {
   lease_ended_ = true;
   drain_.LeaseEnded();
   if (phase_ != Phase::kRunning || start_failed_) return;
   status_.LeaseEnded();
   child_.Signal(SIGTERM);
   child_.Signal(SIGCONT);  // one that is stopped could not act on TERM
-  timer_.ArmAfterMs(options_.stop_grace_ms);
+  timer_.ArmAt(end_ns + options_.stop_grace_ms * kNsPerMs);
 }
 
 void Supervisor::OnMainEnded(int wait_status) {

@@ -45,7 +45,7 @@ class Supervisor final : public EventLoop::Handler,
   void OnEvent(int fd, uint32_t events) override;
   void OnExecSucceeded() override;
   void OnExecFailed(const ExecReport& report) override;
-  void OnLeaseEnded() override;
+  void OnLeaseEnded(int64_t end_ns) override;
   void OnDrained(bool complete) override;
 
  private:

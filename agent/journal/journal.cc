@@ -45,6 +45,7 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 constexpr const char* kLastReportSeq = "last_report_seq";
 constexpr const char* kLeaseContact = "lease_contact_ns";
 constexpr const char* kBootId = "boot_id";
+constexpr const char* kStateId = "state_id";
 
 absl::Status FromException(const SQLite::Exception& error, const std::string& path) {
   const std::string message = absl::StrCat(path, ": ", error.what());
@@ -78,11 +79,9 @@ Message Parse(const SQLite::Column& column, const char* table) {
   return message;
 }
 
-}  // namespace
-
 // The open database and one prepared statement for each thing done to it. Throws SQLite::Exception
 // and RuleBroken.
-class Journal::Statements {
+class Statements {
  public:
   explicit Statements(const std::string& path)
       : path_(path), database_(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {
@@ -129,6 +128,8 @@ class Journal::Statements {
         content.lease_contact_ns = facts.getColumn(1).getInt64();
       } else if (name == kBootId) {
         content.boot_id = facts.getColumn(1).getString();
+      } else if (name == kStateId) {
+        content.state_id = facts.getColumn(1).getString();
       }
     }
     return content;
@@ -175,6 +176,8 @@ class Journal::Statements {
     Run(*set_fact_, kBootId, change.boot_id);
     Run(*set_fact_, kLeaseContact, int64_t{0});
   }
+
+  void Apply(const SetStateId& change) { Run(*set_fact_, kStateId, change.state_id); }
 
  private:
   struct Blob {
@@ -263,8 +266,43 @@ class Journal::Statements {
       delete_assignment_, delete_reports_of_, set_fact_;
 };
 
-Journal::Journal(std::unique_ptr<Statements> statements) : statements_(std::move(statements)) {}
-Journal::~Journal() = default;
+class SqliteJournal : public Journal {
+ public:
+  explicit SqliteJournal(const std::string& path) : statements_(path) {}
+
+  absl::StatusOr<JournalContent> Load() override {
+    try {
+      return statements_.Load();
+    } catch (const SQLite::Exception& error) {
+      return FromException(error, statements_.path());
+    } catch (const RuleBroken& broken) {
+      return absl::Status(broken.status.code(),
+                          absl::StrCat(statements_.path(), ": ", broken.status.message()));
+    }
+  }
+
+  absl::Status Commit(absl::Span<const JournalChange> changes) override {
+    if (changes.empty()) return absl::OkStatus();
+    try {
+      SQLite::Transaction transaction(statements_.database(),
+                                      SQLite::TransactionBehavior::IMMEDIATE);
+      for (const JournalChange& change : changes) {
+        std::visit([this](const auto& typed) { statements_.Apply(typed); }, change);
+      }
+      transaction.commit();
+      return absl::OkStatus();
+    } catch (const SQLite::Exception& error) {
+      return FromException(error, statements_.path());
+    } catch (const RuleBroken& broken) {
+      return broken.status;
+    }
+  }
+
+ private:
+  Statements statements_;
+};
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::string& path) {
   {
@@ -275,37 +313,9 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::string& path) 
     if (!file.valid()) return ErrnoError(path, "cannot open the journal", errno);
   }
   try {
-    return std::unique_ptr<Journal>(new Journal(std::make_unique<Statements>(path)));
+    return std::unique_ptr<Journal>(std::make_unique<SqliteJournal>(path));
   } catch (const SQLite::Exception& error) {
     return FromException(error, path);
-  } catch (const RuleBroken& broken) {
-    return broken.status;
-  }
-}
-
-absl::StatusOr<JournalContent> Journal::Load() {
-  try {
-    return statements_->Load();
-  } catch (const SQLite::Exception& error) {
-    return FromException(error, statements_->path());
-  } catch (const RuleBroken& broken) {
-    return absl::Status(broken.status.code(),
-                        absl::StrCat(statements_->path(), ": ", broken.status.message()));
-  }
-}
-
-absl::Status Journal::Commit(absl::Span<const JournalChange> changes) {
-  if (changes.empty()) return absl::OkStatus();
-  try {
-    SQLite::Transaction transaction(statements_->database(),
-                                    SQLite::TransactionBehavior::IMMEDIATE);
-    for (const JournalChange& change : changes) {
-      std::visit([this](const auto& typed) { statements_->Apply(typed); }, change);
-    }
-    transaction.commit();
-    return absl::OkStatus();
-  } catch (const SQLite::Exception& error) {
-    return FromException(error, statements_->path());
   } catch (const RuleBroken& broken) {
     return broken.status;
   }

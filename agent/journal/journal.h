@@ -72,8 +72,13 @@ struct SetBootId {
   std::string boot_id;
 };
 
+// What this journal is known by: NodeFacts.state_id.
+struct SetStateId {
+  std::string state_id;
+};
+
 using JournalChange = std::variant<InsertExecution, UpdateExecution, AddReport, AcknowledgeReports,
-                                   EraseExecution, SetLeaseContact, SetBootId>;
+                                   EraseExecution, SetLeaseContact, SetBootId, SetStateId>;
 
 struct JournaledExecution {
   v1::Assignment assignment;
@@ -90,31 +95,24 @@ struct JournalContent {
   int64_t lease_contact_ns = 0;
   // Empty in a new journal.
   std::string boot_id;
+  std::string state_id;
 };
 
-// What the agent must still know after it was killed or the host lost power. One SQLite file (WAL,
-// synchronous=FULL), locked while it is open, readable by its owner only since assignments hold
-// tokens.
-//
-// Owned by the execution manager and used on its thread only. Not thread-safe.
+// What the agent must still know after it was killed or the host lost power. Owned by the execution
+// manager and used on its thread only. Not thread-safe.
 class Journal {
  public:
-  // Makes the file where there is none, and brings an older schema up to date. UNAVAILABLE where
-  // another process has it open, FAILED_PRECONDITION where a newer agent wrote it.
+  // One SQLite file (WAL, synchronous=FULL), locked while it is open, readable by its owner only
+  // since assignments hold tokens. Makes the file where there is none, and brings an older schema
+  // up to date. UNAVAILABLE where another process has it open, FAILED_PRECONDITION where a newer
+  // agent wrote it.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::string& path);
-  ~Journal();
+  virtual ~Journal() = default;
 
-  absl::StatusOr<JournalContent> Load();
+  virtual absl::StatusOr<JournalContent> Load() = 0;
 
   // All changes or none; durable on return. After an error the same changes may be given again.
-  absl::Status Commit(absl::Span<const JournalChange> changes);
-
- private:
-  class Statements;
-
-  explicit Journal(std::unique_ptr<Statements> statements);
-
-  const std::unique_ptr<Statements> statements_;
+  virtual absl::Status Commit(absl::Span<const JournalChange> changes) = 0;
 };
 
 }  // namespace cronium::agent

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/log_entries.h"
+#include "common/protocol_rules.h"
 
 namespace cronium::agent {
 namespace {
@@ -36,13 +37,14 @@ size_t CompleteLength(absl::string_view data) {
 
 absl::StatusOr<std::shared_ptr<ExecutionSpool>> ExecutionSpool::Open(
     const std::string& folder, int64_t now_ns, int64_t punch_step_bytes,
-    std::atomic<int64_t>* total_bytes) {
+    std::atomic<int64_t>* total_bytes, bool index_rest) {
   if (absl::Status made = MakeDirectories(folder, 0700); !made.ok()) return made;
   absl::StatusOr<LogIndex> index = LogIndex::Open(folder + "/index");
   if (!index.ok()) return index.status();
   std::shared_ptr<ExecutionSpool> spool(
       new ExecutionSpool(folder, *std::move(index), punch_step_bytes, total_bytes));
-  if (absl::Status recovered = spool->Recover(now_ns); !recovered.ok()) return recovered;
+  if (absl::Status recovered = spool->Recover(now_ns, index_rest); !recovered.ok())
+    return recovered;
   return spool;
 }
 
@@ -64,7 +66,7 @@ void ExecutionSpool::AddSpoolBytes(int64_t bytes) {
   *total_bytes_ += bytes;
 }
 
-absl::Status ExecutionSpool::Recover(int64_t now_ns) {
+absl::Status ExecutionSpool::Recover(int64_t now_ns, bool index_rest) {
   for (int stream : {0, 1}) {
     files_[stream].Reset(open(StreamPath(stream).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!files_[stream].valid()) return ErrnoError(StreamPath(stream), "cannot open", errno);
@@ -98,6 +100,12 @@ absl::Status ExecutionSpool::Recover(int64_t now_ns) {
                              LogIndex::kRecordBytes));
   }
   Publish(*published);
+  if (!index_rest) {
+    // docs/protocol.md P24
+    if (HasUnindexed(0) || HasUnindexed(1)) RuleApplied(24);
+    for (int stream : {0, 1}) taken_[stream] = indexed_[stream];
+    return absl::OkStatus();
+  }
   for (int stream : {0, 1}) {
     const absl::StatusOr<int64_t> indexed = Index(stream, /*more=*/false, now_ns);
     if (!indexed.ok()) return indexed.status();

@@ -28,12 +28,14 @@ namespace cronium::agent {
 class ExecutionSpool {
  public:
   // Opens or makes the folder. Bytes that are in a stream's file and not in its index (the agent
-  // was killed in between) are indexed here, with `now_ns` for their time. `total_bytes` is kept to
+  // was killed in between) are indexed here, with `now_ns` for their time; without `index_rest`
+  // they are left alone. `total_bytes` is kept to
   // the sum of spool_bytes() of all that were given it.
   static absl::StatusOr<std::shared_ptr<ExecutionSpool>> Open(const std::string& folder,
                                                               int64_t now_ns,
                                                               int64_t punch_step_bytes,
-                                                              std::atomic<int64_t>* total_bytes);
+                                                              std::atomic<int64_t>* total_bytes,
+                                                              bool index_rest = true);
   ~ExecutionSpool();
 
   // --- The producer's side
@@ -76,7 +78,7 @@ class ExecutionSpool {
 
   ExecutionSpool(std::string folder, LogIndex index, int64_t punch_step_bytes,
                  std::atomic<int64_t>* total_bytes);
-  absl::Status Recover(int64_t now_ns);
+  absl::Status Recover(int64_t now_ns, bool index_rest);
   absl::StatusOr<Published> LoadPublished();
   void Publish(const Published& published) ABSL_LOCKS_EXCLUDED(mutex_);
   void AddSpoolBytes(int64_t bytes);

@@ -16,10 +16,12 @@
 #include <cstdlib>
 #include <deque>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <thread>
 #include <utility>
 
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
@@ -28,9 +30,11 @@
 #include "agent/logs/execution_spool.h"
 #include "agent/logs/job_fifos.h"
 #include "agent/logs/status_reader.h"
+#include "common/fault.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/mutex.h"
+#include "common/protocol_rules.h"
 
 namespace cronium::agent {
 namespace {
@@ -84,6 +88,8 @@ class LogCapture::Impl {
   Impl(const LogCaptureOptions& options, const Clock* clock) : options_(options), clock_(clock) {}
   ~Impl();
   absl::Status Start();
+  bool Turn();
+  int64_t NextRetryNs() const;
 
   void SetDataListener(DataListener listener) { listener_ = std::move(listener); }
   absl::Status Open(const std::string& execution_id, const std::string* run_dir,
@@ -92,6 +98,9 @@ class LogCapture::Impl {
                                 std::function<void(uint64_t)> done);
   absl::Status Remove(const std::string& execution_id);
   absl::StatusOr<std::vector<std::string>> ListSpooled() const;
+  bool HasSpool(const std::string& execution_id) const {
+    return IsFolderName(execution_id) && access(Folder(execution_id).c_str(), F_OK) == 0;
+  }
   LogCaptureStats Stats() const;
   absl::StatusOr<LogState> State(const std::string& execution_id) const;
   std::shared_ptr<ExecutionSpool> Spool(const std::string& execution_id) const;
@@ -141,6 +150,9 @@ class LogCapture::Impl {
   // --- The thread's ---
   void Run();
   bool RunCommands();  // False: stop.
+  void RunRound();
+  // How many came. timeout_ms as epoll_wait's.
+  int TakeEvents(int timeout_ms);
   void WaitForEvents();
   void Announce(const Capture& capture);
   void MakeReady(Fifo* fifo);
@@ -178,8 +190,12 @@ class LogCapture::Impl {
   absl::flat_hash_set<const Capture*> removing_ ABSL_GUARDED_BY(mutex_);
 
   std::deque<Fifo*> ready_;
-  absl::flat_hash_set<Capture*> blocked_;
-  absl::flat_hash_set<Capture*> failed_;
+  // In one order, so that a simulation repeats itself.
+  struct ById {
+    bool operator()(const Capture* a, const Capture* b) const { return a->id < b->id; }
+  };
+  absl::btree_set<Capture*, ById> blocked_;
+  absl::btree_set<Capture*, ById> failed_;
   // Keeps alive what the thread knows.
   absl::flat_hash_map<Capture*, CapturePtr> known_;
 
@@ -216,7 +232,7 @@ absl::Status LogCapture::Impl::Start() {
       epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0) {
     return ErrnoError(options_.spool_dir, "cannot set up the capture", errno);
   }
-  thread_ = std::thread([this] { Run(); });
+  if (!options_.inline_turns) thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
 }
 
@@ -277,7 +293,8 @@ absl::Status LogCapture::Impl::Open(const std::string& execution_id, const std::
     capture->fifos[kind].fd = *std::move(fd);
   }
   absl::StatusOr<std::shared_ptr<ExecutionSpool>> spool = ExecutionSpool::Open(
-      folder, absl::ToUnixNanos(clock_->Now()), options_.punch_step_bytes, &spool_bytes_);
+      folder, absl::ToUnixNanos(clock_->Now()), options_.punch_step_bytes, &spool_bytes_,
+      /*index_rest=*/run_dir != nullptr);
   if (!spool.ok()) return spool.status();
   capture->spool = *std::move(spool);
   absl::StatusOr<StatusReader> status = StatusReader::Open(folder + "/status");
@@ -313,7 +330,9 @@ absl::Status LogCapture::Impl::Remove(const std::string& execution_id) {
   }
   if (const Capture* removed = capture.get(); removed != nullptr) {
     Send({Command::Kind::kRemove, std::move(capture), nullptr});
-    if (std::this_thread::get_id() != thread_.get_id()) {
+    if (options_.inline_turns) {
+      RunCommands();
+    } else if (std::this_thread::get_id() != thread_.get_id()) {
       MutexLock lock(&mutex_);
       while (removing_.contains(removed)) removed_.Wait(&mutex_);
     }
@@ -366,6 +385,7 @@ void LogCapture::Impl::Acknowledge(const std::string& execution_id, uint64_t dur
   const CapturePtr capture = Find(execution_id);
   if (capture == nullptr) return;
   const uint64_t before = capture->spool->State().acknowledged_seq;
+  RuleApplied(26);  // docs/protocol.md P26
   if (absl::Status status = capture->spool->Acknowledge(durable_seq); !status.ok()) {
     // The entries are safe elsewhere; what failed is to say so on this disk. The next
     // acknowledgement tries again.
@@ -381,16 +401,34 @@ void LogCapture::Impl::Acknowledge(const std::string& execution_id, uint64_t dur
 
 void LogCapture::Impl::Run() {
   while (RunCommands()) {
-    // One round: each FIFO that has something takes one turn.
-    for (size_t left = ready_.size(); left > 0 && !ready_.empty(); --left) {
-      Fifo* fifo = ready_.front();
-      ready_.pop_front();
-      fifo->ready = false;
-      Turn(fifo);
-    }
-    RetryFailed();
+    RunRound();
     WaitForEvents();
   }
+}
+
+// Each FIFO that has something takes one turn.
+void LogCapture::Impl::RunRound() {
+  for (size_t left = ready_.size(); left > 0 && !ready_.empty(); --left) {
+    Fifo* fifo = ready_.front();
+    ready_.pop_front();
+    fifo->ready = false;
+    Turn(fifo);
+  }
+  RetryFailed();
+}
+
+bool LogCapture::Impl::Turn() {
+  const bool events = TakeEvents(0) > 0;
+  RunCommands();
+  const bool work = events || !ready_.empty();
+  RunRound();
+  return work;
+}
+
+int64_t LogCapture::Impl::NextRetryNs() const {
+  int64_t next = std::numeric_limits<int64_t>::max();
+  for (const Capture* capture : failed_) next = std::min(next, *capture->retry_at_ns);
+  return next;
 }
 
 bool LogCapture::Impl::RunCommands() {
@@ -456,6 +494,10 @@ void LogCapture::Impl::WaitForEvents() {
       timeout_ms = timeout_ms < 0 ? wait_ms : std::min(timeout_ms, wait_ms);
     }
   }
+  TakeEvents(timeout_ms);
+}
+
+int LogCapture::Impl::TakeEvents(int timeout_ms) {
   epoll_event events[64];
   const int count = epoll_wait(epoll_.get(), events, 64, timeout_ms);
   for (int i = 0; i < count; ++i) {
@@ -466,6 +508,7 @@ void LogCapture::Impl::WaitForEvents() {
       MakeReady(static_cast<Fifo*>(events[i].data.ptr));
     }
   }
+  return count;
 }
 
 void LogCapture::Impl::Announce(const Capture& capture) {
@@ -515,6 +558,7 @@ void LogCapture::Impl::TurnData(Fifo* fifo) {
     Fail(capture, taken.status());
     return;
   }
+  FaultOn("agent.logs.taken");
   int waiting = 0;
   if (*taken > 0) {
     captured_bytes_ += static_cast<int64_t>(*taken);
@@ -578,7 +622,7 @@ void LogCapture::Impl::ResumeBlocked() {
       ++next;
       continue;
     }
-    blocked_.erase(next++);
+    next = blocked_.erase(next);
     capture->blocked = false;
     --blocked_now_;
     MakeAllReady(capture);
@@ -690,6 +734,9 @@ absl::StatusOr<std::unique_ptr<LogCapture>> LogCapture::Create(const LogCaptureO
 LogCapture::LogCapture(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 LogCapture::~LogCapture() = default;
 
+bool LogCapture::Turn() { return impl_->Turn(); }
+int64_t LogCapture::NextRetryNs() const { return impl_->NextRetryNs(); }
+
 void LogCapture::SetDataListener(DataListener listener) {
   impl_->SetDataListener(std::move(listener));
 }
@@ -701,6 +748,10 @@ absl::Status LogCapture::Open(const std::string& execution_id, const std::string
 
 absl::Status LogCapture::OpenSpoolOnly(const std::string& execution_id) {
   return impl_->Open(execution_id, nullptr, {});
+}
+
+bool LogCapture::HasSpool(const std::string& execution_id) const {
+  return impl_->HasSpool(execution_id);
 }
 
 absl::Status LogCapture::CloseWhenDrained(const std::string& execution_id,

@@ -37,6 +37,8 @@ struct LogCaptureOptions {
   int fifo_bytes = 1 << 20;
   // How long after a failed write to the spool it is tried again.
   absl::Duration retry_delay = absl::Seconds(1);
+  // No thread of its own: Turn does the work, on the one thread that calls the capture.
+  bool inline_turns = false;
 };
 
 // Per execution; each may be null. Called on the capture thread: be quick, and do not call back
@@ -98,6 +100,12 @@ class LogCapture : public LogSource {
   // and CloseWhenDrained calls that were not done yet are dropped.
   ~LogCapture() override;
 
+  // With inline_turns: handles what was asked and what the FIFOs hold now, without waiting. False
+  // where there was nothing. NextRetryNs is when to call it again after a failed write; the largest
+  // int64 for never.
+  bool Turn();
+  int64_t NextRetryNs() const;
+
   // Set it before the first Open.
   void SetDataListener(DataListener listener);
 
@@ -109,8 +117,13 @@ class LogCapture : public LogSource {
                     LogCallbacks callbacks);
 
   // The same for an execution whose container ended and whose FIFOs were read to their end: only
-  // what is in the spool. NOT_FOUND where there is no spool of it.
+  // what is in the index, which was all. After a crash of the host there may be bytes beyond it:
+  // they had numbers, and may have been sent with them, and would get others now. NOT_FOUND where
+  // there is no spool of it.
   absl::Status OpenSpoolOnly(const std::string& execution_id);
+
+  // Whether there is a spool of it, open or not.
+  bool HasSpool(const std::string& execution_id) const;
 
   // Call it once the container has ended: takes what the FIFOs still hold (limits set aside: it is
   // at most their buffers), closes them, and then calls done with the log's last seq, on the

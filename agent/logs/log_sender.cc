@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/log.h"
+#include "common/protocol_rules.h"
 
 namespace cronium::agent {
 namespace {
@@ -54,7 +55,7 @@ void LogSender::OnStreamOpen(uint64_t session_epoch) {
         Enqueue(execution->first, &execution->second);
         ++execution;
       } else {
-        executions_.erase(execution++);
+        execution = executions_.erase(execution);
       }
     }
   }
@@ -167,6 +168,7 @@ void LogSender::EnqueueFailed() {
 bool LogSender::StartOver(const std::string& execution_id, Execution* execution) {
   const absl::StatusOr<LogState> state = source_->State(execution_id);
   if (!state.ok()) return false;
+  RuleApplied(27);  // docs/protocol.md P27
   execution->sent_seq = state->acknowledged_seq;
   return true;
 }
@@ -182,6 +184,7 @@ void LogSender::FillBatch(v1::LogBatch* batch) {
     Execution& execution = found->second;
     execution.queued = false;
     if (*window_ == 0 || (stats_.in_flight_bytes > 0 && stats_.in_flight_bytes >= *window_)) {
+      RuleApplied(28);  // docs/protocol.md P28
       window_full_ = true;
       execution.queued = true;
       queue_.push_front(id);
@@ -220,6 +223,7 @@ bool LogSender::AddChunks(const std::string& id, Execution* execution, size_t ma
   for (const v1::LogChunk& chunk : *chunks) bytes += static_cast<int64_t>(chunk.data().size());
   if (bytes > credit && stats_.in_flight_bytes > 0) {
     // A single entry that is larger than the credit left. It keeps its turn.
+    RuleApplied(28);
     window_full_ = true;
     execution->queued = true;
     queue_.push_front(id);

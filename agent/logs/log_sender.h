@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_set.h"
 
 #include "agent/logs/log_source.h"
@@ -120,7 +120,7 @@ class LogSender {
   std::optional<int64_t> window_ ABSL_GUARDED_BY(mutex_);
   // The last batch stopped because of the window.
   bool window_full_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::flat_hash_map<std::string, Execution> executions_ ABSL_GUARDED_BY(mutex_);
+  absl::btree_map<std::string, Execution> executions_ ABSL_GUARDED_BY(mutex_);
   // Executions that may have something to send, in the order of their turns. Ids that are not in
   // executions_ any more are skipped.
   std::deque<std::string> queue_ ABSL_GUARDED_BY(mutex_);

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/session/grpc_connector.h"
 #include "agent/session/node_facts.h"
 #include "common/file.h"
+#include "common/ids.h"
 #include "common/rpc/credentials.h"
 
 namespace cronium::agent {
@@ -35,6 +37,7 @@ ManagerOptions ManagerOptionsOf(const AgentOptions& options, std::string boot_id
   manager.slots = options.slots;
   manager.boot_id = std::move(boot_id);
   manager.disk_reserve_bytes = options.disk_reserve_bytes;
+  manager.new_state_id = RandomBase62(16);
   return manager;
 }
 
@@ -47,7 +50,6 @@ SessionOptions SessionOptionsOf(const AgentOptions& options, const std::string& 
   session.capacity.set_memory_bytes(options.memory_bytes);
   session.capacity.set_slots(options.slots);
   session.labels = options.labels;
-  if (options.dev) session.dev_node = options.node;
   return session;
 }
 
@@ -85,16 +87,16 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(const AgentOptions& options
   agent->manager_ = *std::move(manager);
 
   const ChannelFactory channels = [options] { return Connect(options); };
+  const std::string dev_node = options.dev ? options.node : "";
   Agent* const parts = agent.get();
   agent->sender_ = std::make_unique<LogSender>(LogSenderOptions(), agent->manager_->log_source(),
                                                [parts] { parts->log_client_->Wake(); });
-  agent->log_client_ =
-      std::make_unique<LogClient>(LogClientOptions{.controller = options.controller,
-                                                   .dev_node = options.dev ? options.node : ""},
-                                  &agent->clock_, channels, agent->sender_.get());
+  agent->log_client_ = std::make_unique<LogClient>(
+      LogClientOptions{.controller = options.controller}, &agent->clock_,
+      GrpcLogConnector(channels, dev_node), agent->sender_.get());
   agent->session_ = std::make_unique<SessionClient>(
-      SessionOptionsOf(options, *boot_id), &agent->clock_, channels, agent->manager_.get(),
-      [parts](uint64_t epoch) { parts->log_client_->SetEpoch(epoch); });
+      SessionOptionsOf(options, *boot_id), &agent->clock_, GrpcSessionConnector(channels, dev_node),
+      agent->manager_.get(), [parts](uint64_t epoch) { parts->log_client_->SetEpoch(epoch); });
   agent->capture_->SetDataListener([parts](const std::string& id) { parts->sender_->OnData(id); });
   return agent;
 }

@@ -10,7 +10,8 @@ namespace cronium::agent {
 absl::Duration Backoff::Next() {
   const absl::Duration whole = next_;
   next_ = std::min(next_ * 2, max_);
-  return whole * absl::Uniform(random_, 0.5, 1.0);
+  const double part = jitter_ != nullptr ? jitter_() : absl::Uniform(random_, 0.0, 1.0);
+  return whole * (0.5 + part / 2);
 }
 
 void FailureLog::Failed(const absl::Status& status, int64_t now_ns) {

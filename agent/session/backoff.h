@@ -3,7 +3,9 @@
 #define CRONIUM_AGENT_SESSION_BACKOFF_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "absl/random/random.h"
 #include "absl/status/status.h"
@@ -11,12 +13,16 @@
 
 namespace cronium::agent {
 
+// A number of [0, 1), anew with each call; null for a random one.
+using Jitter = std::function<double()>;
+
 // How long to wait before the next try: doubles from `min` to `max`, each time a random part of it
 // between a half and the whole, so that a fleet whose controller comes back does not come at once.
 // Not thread-safe.
 class Backoff {
  public:
-  Backoff(absl::Duration min, absl::Duration max) : min_(min), max_(max), next_(min) {}
+  Backoff(absl::Duration min, absl::Duration max, Jitter jitter = nullptr)
+      : min_(min), max_(max), jitter_(std::move(jitter)), next_(min) {}
 
   absl::Duration Next();
   // It worked.
@@ -25,6 +31,7 @@ class Backoff {
  private:
   const absl::Duration min_;
   const absl::Duration max_;
+  const Jitter jitter_;
   absl::Duration next_;
   absl::BitGen random_;
 };

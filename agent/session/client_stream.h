@@ -9,32 +9,26 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <string>
 #include <utility>
 
+#include "agent/session/message_stream.h"
 #include "common/mutex.h"
+#include "common/rpc/status.h"
 
 namespace cronium::agent {
 
-// One bidirectional call, from the client's side: moves messages and knows nothing of them. Writes
-// go through one bounded queue, since gRPC allows one outstanding write; reads are given out one at
-// a time, and the next only on request, so that nothing gathers here.
+// A MessageStream over gRPC. Writes go through one bounded queue, since gRPC allows one outstanding
+// write; reads are given out one at a time, and the next only on request, so that nothing gathers
+// here.
 //
-// Keeps itself alive until on_closed, which comes exactly once and last. Thread-safe. Callbacks
-// come on gRPC's threads: they must be quick and may call the stream.
+// Keeps itself alive until on_closed, which hands it over: the call's context may be the last to
+// hold its channel, and gRPC 1.51 joins its callback threads when the last channel goes, so that
+// one that goes in a callback aborts the process.
 template <typename Request, typename Response>
-class ClientStream final : public grpc::ClientBidiReactor<Request, Response> {
+class ClientStream final : public grpc::ClientBidiReactor<Request, Response>,
+                           public MessageStream<Request, Response> {
  public:
-  struct Callbacks {
-    // The next one comes after ReadNext.
-    std::function<void(Response)> on_response;
-    // The queue is empty. May be null.
-    std::function<void()> on_writable;
-    // Takes over the stream, to be dropped on a thread of the owner's: the call's context may be
-    // the last to hold its channel, and gRPC 1.51 joins its callback threads when the last channel
-    // goes, so that one that goes in a callback aborts the process.
-    std::function<void(const grpc::Status&, std::shared_ptr<ClientStream>)> on_closed;
-  };
+  using Callbacks = typename MessageStream<Request, Response>::Callbacks;
   using Reactor = grpc::ClientBidiReactor<Request, Response>;
   // Begins the call, for example stub->async()->Session(context, reactor). Sets metadata first.
   using Starter = std::function<void(grpc::ClientContext*, Reactor*)>;
@@ -52,8 +46,7 @@ class ClientStream final : public grpc::ClientBidiReactor<Request, Response> {
     return stream;
   }
 
-  // False where the queue is full or the stream is closing.
-  bool Write(Request request) {
+  bool Write(Request request) override {
     {
       MutexLock lock(&mutex_);
       if (closed_ || half_close_ || queue_.size() >= max_queue_) return false;
@@ -67,7 +60,7 @@ class ClientStream final : public grpc::ClientBidiReactor<Request, Response> {
     return true;
   }
 
-  void ReadNext() {
+  void ReadNext() override {
     {
       MutexLock lock(&mutex_);
       if (closed_) return;
@@ -77,9 +70,7 @@ class ClientStream final : public grpc::ClientBidiReactor<Request, Response> {
     Started();
   }
 
-  // No more writes: those in the queue go out, then the peer is told. It is for the peer to end the
-  // call.
-  void HalfClose() {
+  void HalfClose() override {
     {
       MutexLock lock(&mutex_);
       if (closed_ || half_close_) return;
@@ -91,8 +82,7 @@ class ClientStream final : public grpc::ClientBidiReactor<Request, Response> {
     Started();
   }
 
-  // Ends the call now.
-  void Cancel() {
+  void Cancel() override {
     context_.TryCancel();
     Close();
   }
@@ -133,7 +123,7 @@ class ClientStream final : public grpc::ClientBidiReactor<Request, Response> {
   void OnDone(const grpc::Status& status) override {
     // Once it is handed over it may be gone: nothing of it is used after.
     const auto on_closed = callbacks_.on_closed;
-    on_closed(status, std::move(self_));
+    on_closed(FromGrpcStatus(status), std::move(self_));
   }
 
   // Stays where it is until its write is done.

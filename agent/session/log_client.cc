@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include "common/log.h"
-#include "common/rpc/status.h"
 
 namespace cronium::agent {
 namespace {
@@ -15,19 +15,20 @@ namespace {
 constexpr size_t kMailboxCapacity = 64;
 // LogSender gives a message when the one before is written.
 constexpr size_t kMaxQueuedMessages = 1;
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 int64_t Ns(absl::Duration duration) { return absl::ToInt64Nanoseconds(duration); }
 
 }  // namespace
 
-LogClient::LogClient(LogClientOptions options, const Clock* clock, ChannelFactory channels,
+LogClient::LogClient(LogClientOptions options, const Clock* clock, LogConnector connect,
                      LogSender* sender)
     : options_(std::move(options)),
       clock_(clock),
-      channels_(std::move(channels)),
+      connect_(std::move(connect)),
       sender_(sender),
       mailbox_(kMailboxCapacity),
-      backoff_(options_.min_backoff, options_.max_backoff),
+      backoff_(options_.min_backoff, options_.max_backoff, options_.jitter),
       failures_("logs", options_.controller) {}
 
 LogClient::~LogClient() { Shutdown(); }
@@ -69,34 +70,37 @@ void LogClient::PostFor(uint64_t generation, Task task) {
 
 void LogClient::Run() {
   while (!stopping_ || stream_ != nullptr) {
-    for (const std::function<void()>& task : mailbox_.Receive(TimeToNextWake())) task();
-    const bool wanted = epoch_ != 0 && !epoch_refused_ && !stopping_;
-    if (wanted && stream_ == nullptr && Now() >= connect_at_ns_) Connect();
+    std::optional<std::chrono::nanoseconds> left;
+    if (const int64_t wake = NextWakeNs(); wake != kNever) {
+      left = std::chrono::nanoseconds(std::max<int64_t>(0, wake - Now()));
+    }
+    for (const std::function<void()>& task : mailbox_.Receive(left)) task();
+    if (connect_due()) Connect();
   }
 }
 
-std::optional<std::chrono::nanoseconds> LogClient::TimeToNextWake() const {
-  if (stream_ != nullptr || epoch_ == 0 || epoch_refused_) return std::nullopt;
-  return std::chrono::nanoseconds(std::max<int64_t>(0, connect_at_ns_ - Now()));
+bool LogClient::Turn() {
+  const std::vector<std::function<void()>> tasks = mailbox_.Receive(std::chrono::nanoseconds(0));
+  for (const std::function<void()>& task : tasks) task();
+  const bool due = connect_due();
+  if (due) Connect();
+  return due || !tasks.empty();
+}
+
+bool LogClient::connect_due() const {
+  return stream_ == nullptr && epoch_ != 0 && !epoch_refused_ && !stopping_ &&
+         Now() >= connect_at_ns_;
+}
+
+int64_t LogClient::NextWakeNs() const {
+  return stream_ != nullptr || epoch_ == 0 || epoch_refused_ ? kNever : connect_at_ns_;
 }
 
 void LogClient::Connect() {
   stream_epoch_ = epoch_;
-  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = channels_();
-  if (!channel.ok()) {
-    OnClosed(channel.status());
-    return;
-  }
   const uint64_t generation = ++generation_;
   writing_ = false;
-  // The one before goes only when this one is in use, so that gRPC is not torn down in between.
-  const std::shared_ptr<grpc::Channel> previous = std::exchange(channel_, *channel);
-  stub_ = v1::AgentService::NewStub(channel_);
-  stream_ = Stream::Start(
-      [this](grpc::ClientContext* context, Stream::Reactor* reactor) {
-        if (!options_.dev_node.empty()) context->AddMetadata("cronium-dev-node", options_.dev_node);
-        stub_->async()->UploadLogs(context, reactor);
-      },
+  absl::StatusOr<std::shared_ptr<Stream>> stream = connect_(
       kMaxQueuedMessages,
       {.on_response =
            [this, generation](v1::UploadLogsResponse response) {
@@ -116,11 +120,14 @@ void LogClient::Connect() {
              });
            },
        .on_closed =
-           [this, generation](const grpc::Status& status, std::shared_ptr<Stream> stream) {
-             PostFor(generation, [this, status, stream = std::move(stream)] {
-               OnClosed(FromGrpcStatus(status));
-             });
+           [this, generation](const absl::Status& status, std::shared_ptr<Stream> ended) {
+             PostFor(generation, [this, status, ended = std::move(ended)] { OnClosed(status); });
            }});
+  if (!stream.ok()) {
+    OnClosed(stream.status());
+    return;
+  }
+  stream_ = *std::move(stream);
   sender_->OnStreamOpen(stream_epoch_);
   Pump();
 }

@@ -12,20 +12,22 @@
 #include "absl/time/time.h"
 #include "agent/logs/log_sender.h"
 #include "agent/session/backoff.h"
-#include "agent/session/client_stream.h"
-#include "agent/session/session_client.h"
+#include "agent/session/message_stream.h"
 #include "common/clock.h"
 #include "common/mailbox.h"
-#include "cronium/v1/agent_service.grpc.pb.h"
+#include "cronium/v1/agent_service.pb.h"
 
 namespace cronium::agent {
+
+using LogConnector = StreamConnector<v1::UploadLogsRequest, v1::UploadLogsResponse>;
 
 struct LogClientOptions {
   // For the log only.
   std::string controller;
-  std::string dev_node;
   absl::Duration min_backoff = absl::Milliseconds(200);
   absl::Duration max_backoff = absl::Seconds(5);
+  // Of the backoff; see Backoff.
+  Jitter jitter;
 };
 
 // Keeps the Log stream open, on a connection of its own, and carries between it and LogSender,
@@ -37,12 +39,14 @@ struct LogClientOptions {
 class LogClient {
  public:
   // All pointers must outlive Shutdown.
-  LogClient(LogClientOptions options, const Clock* clock, ChannelFactory channels,
-            LogSender* sender);
+  LogClient(LogClientOptions options, const Clock* clock, LogConnector connect, LogSender* sender);
   ~LogClient();
 
   void Start();
   void Shutdown();
+  // As SessionClient's.
+  bool Turn();
+  int64_t NextWakeNs() const;
 
   // A session with this epoch stands.
   void SetEpoch(uint64_t epoch);
@@ -50,11 +54,11 @@ class LogClient {
   void Wake();
 
  private:
-  using Stream = ClientStream<v1::UploadLogsRequest, v1::UploadLogsResponse>;
+  using Stream = MessageStream<v1::UploadLogsRequest, v1::UploadLogsResponse>;
 
   // All below is on the client's thread.
   void Run();
-  std::optional<std::chrono::nanoseconds> TimeToNextWake() const;
+  bool connect_due() const;
   void Connect();
   void Pump();
   void OnClosed(const absl::Status& status);
@@ -64,7 +68,7 @@ class LogClient {
 
   const LogClientOptions options_;
   const Clock* const clock_;
-  const ChannelFactory channels_;
+  const LogConnector connect_;
   LogSender* const sender_;
   Mailbox<std::function<void()>> mailbox_;
   std::thread thread_;
@@ -75,8 +79,6 @@ class LogClient {
   uint64_t stream_epoch_ = 0;
   bool epoch_refused_ = false;
   uint64_t generation_ = 0;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::AgentService::Stub> stub_;
   std::shared_ptr<Stream> stream_;
   bool writing_ = false;
   bool stopping_ = false;

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "common/proto_time.h"
-#include "common/rpc/status.h"
+#include "common/protocol_rules.h"
 
 namespace cronium::agent {
 namespace {
@@ -30,15 +30,15 @@ int64_t Ns(absl::Duration duration) { return absl::ToInt64Nanoseconds(duration);
 
 }  // namespace
 
-SessionClient::SessionClient(SessionOptions options, const Clock* clock, ChannelFactory channels,
+SessionClient::SessionClient(SessionOptions options, const Clock* clock, SessionConnector connect,
                              SessionEvents* events, std::function<void(uint64_t)> on_epoch)
     : options_(std::move(options)),
       clock_(clock),
-      channels_(std::move(channels)),
+      connect_(std::move(connect)),
       events_(events),
       on_epoch_(std::move(on_epoch)),
       mailbox_(kMailboxCapacity),
-      backoff_(options_.min_backoff, options_.max_backoff),
+      backoff_(options_.min_backoff, options_.max_backoff, options_.jitter),
       failures_("session", options_.controller) {}
 
 SessionClient::~SessionClient() { Shutdown(); }
@@ -86,19 +86,24 @@ void SessionClient::PostFor(uint64_t session, Task task) {
 
 void SessionClient::Run() {
   while (!stopping_ || stream_ != nullptr) {
-    for (const std::function<void()>& task : mailbox_.Receive(TimeToNextWake())) task();
+    const std::chrono::nanoseconds left(std::max<int64_t>(0, NextWakeNs() - Now()));
+    for (const std::function<void()>& task : mailbox_.Receive(left)) task();
     OnTimers();
   }
 }
 
-std::optional<std::chrono::nanoseconds> SessionClient::TimeToNextWake() const {
-  int64_t wake = connect_at_ns_;
-  if (stopping_ || phase_ == Phase::kConnecting) {
-    wake = deadline_ns_;
-  } else if (phase_ == Phase::kOpen) {
-    wake = std::min(next_heartbeat_ns_, deadline_ns_);
-  }
-  return std::chrono::nanoseconds(std::max<int64_t>(0, wake - Now()));
+bool SessionClient::Turn() {
+  const std::vector<std::function<void()>> tasks = mailbox_.Receive(std::chrono::nanoseconds(0));
+  const bool due = Now() >= NextWakeNs();
+  for (const std::function<void()>& task : tasks) task();
+  OnTimers();
+  return due || !tasks.empty();
+}
+
+int64_t SessionClient::NextWakeNs() const {
+  if (stopping_ || phase_ == Phase::kConnecting) return deadline_ns_;
+  if (phase_ == Phase::kOpen) return std::min(next_heartbeat_ns_, deadline_ns_);
+  return connect_at_ns_;
 }
 
 void SessionClient::OnTimers() {
@@ -122,6 +127,7 @@ void SessionClient::OnTimers() {
       break;
     case Phase::kOpen:
       if (now >= deadline_ns_) {
+        RuleApplied(6);  // docs/protocol.md P6
         GiveUp(absl::DeadlineExceededError(
             absl::StrCat("no heartbeat was answered for ",
                          absl::FormatDuration(absl::Nanoseconds(now - last_ack_ns_)))));
@@ -133,24 +139,12 @@ void SessionClient::OnTimers() {
 }
 
 void SessionClient::Connect() {
-  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = channels_();
-  if (!channel.ok()) {
-    OnClosed(channel.status());
-    return;
-  }
   const uint64_t session = ++session_;
   phase_ = Phase::kConnecting;
   hello_sent_ = false;
   given_up_ = absl::OkStatus();
   deadline_ns_ = Now() + Ns(options_.welcome_timeout);
-  // The one before goes only when this one is in use, so that gRPC is not torn down in between.
-  const std::shared_ptr<grpc::Channel> previous = std::exchange(channel_, *channel);
-  stub_ = v1::AgentService::NewStub(channel_);
-  stream_ = Stream::Start(
-      [this](grpc::ClientContext* context, Stream::Reactor* reactor) {
-        if (!options_.dev_node.empty()) context->AddMetadata("cronium-dev-node", options_.dev_node);
-        stub_->async()->Session(context, reactor);
-      },
+  absl::StatusOr<std::shared_ptr<Stream>> stream = connect_(
       kMaxQueuedMessages,
       {.on_response =
            [this, session](v1::SessionResponse response) {
@@ -160,11 +154,14 @@ void SessionClient::Connect() {
            },
        .on_writable = nullptr,
        .on_closed =
-           [this, session](const grpc::Status& status, std::shared_ptr<Stream> stream) {
-             PostFor(session, [this, status, stream = std::move(stream)] {
-               OnClosed(FromGrpcStatus(status));
-             });
+           [this, session](const absl::Status& status, std::shared_ptr<Stream> ended) {
+             PostFor(session, [this, status, ended = std::move(ended)] { OnClosed(status); });
            }});
+  if (!stream.ok()) {
+    OnClosed(stream.status());
+    return;
+  }
+  stream_ = *std::move(stream);
   events_->Describe([this, session](NodeSnapshot snapshot) {
     PostFor(session, [this, snapshot = std::move(snapshot)] { SendHello(snapshot); });
   });
@@ -182,6 +179,8 @@ void SessionClient::SendHello(const NodeSnapshot& snapshot) {
   hello->mutable_labels()->insert(options_.labels.begin(), options_.labels.end());
   hello->mutable_conditions()->Assign(snapshot.conditions.begin(), snapshot.conditions.end());
   hello->mutable_held()->Assign(snapshot.held.begin(), snapshot.held.end());
+  hello->mutable_logs()->Assign(snapshot.logs.begin(), snapshot.logs.end());
+  hello->mutable_facts()->set_state_id(snapshot.state_id);
   conditions_ = snapshot.conditions;
   hello_sent_ = true;
   hello_sent_ns_ = Now();
@@ -194,6 +193,7 @@ void SessionClient::SendHeartbeat() {
   v1::SessionRequest request;
   request.mutable_heartbeat()->set_send_boottime_ns(now);
   request.mutable_heartbeat()->mutable_conditions()->Assign(conditions_.begin(), conditions_.end());
+  // docs/protocol.md P10: the lease runs from this time, however long the answer takes.
   // Where the queue is full, the silence that follows ends the session.
   if (stream_->Write(std::move(request))) last_sent_ns_ = now;
 }
@@ -228,7 +228,10 @@ void SessionClient::OnResponse(v1::SessionResponse response) {
         if (!stopping_) deadline_ns_ = last_ack_ns_ + silence;
         // A time that we did not send yet proves nothing.
         const int64_t contact = response.heartbeat_ack().send_boottime_ns();
-        if (contact <= last_sent_ns_) events_->OnContact(contact);
+        if (contact <= last_sent_ns_) {
+          RuleApplied(10);
+          events_->OnContact(contact);
+        }
         break;
       }
       case Message::kAssignments:
@@ -265,7 +268,7 @@ void SessionClient::OnWelcome(v1::Welcome welcome) {
   }
   LogInfo("session opened", {{"controller", options_.controller},
                              {"epoch", welcome.session_epoch()},
-                             {"assignments", welcome.assignments_size()}});
+                             {"kept", welcome.keep_size()}});
   on_epoch_(welcome.session_epoch());
   events_->OnWelcome(session_, std::move(welcome), hello_sent_ns_);
   SendHeartbeat();

@@ -2,8 +2,6 @@
 #ifndef CRONIUM_AGENT_SESSION_SESSION_CLIENT_H_
 #define CRONIUM_AGENT_SESSION_SESSION_CLIENT_H_
 
-#include <grpcpp/grpcpp.h>
-
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -18,16 +16,14 @@
 #include "absl/time/time.h"
 #include "agent/execution/node_session.h"
 #include "agent/session/backoff.h"
-#include "agent/session/client_stream.h"
+#include "agent/session/message_stream.h"
 #include "common/clock.h"
 #include "common/mailbox.h"
-#include "cronium/v1/agent_service.grpc.pb.h"
+#include "cronium/v1/agent_service.pb.h"
 
 namespace cronium::agent {
 
-// A channel for one try. Made anew each time: it has no backoff of its own to wait for, and reads
-// the certificate files as they are now.
-using ChannelFactory = std::function<absl::StatusOr<std::shared_ptr<grpc::Channel>>()>;
+using SessionConnector = StreamConnector<v1::SessionRequest, v1::SessionResponse>;
 
 struct SessionOptions {
   // For the log only.
@@ -36,10 +32,10 @@ struct SessionOptions {
   v1::NodeFacts facts;
   v1::NodeCapacity capacity;
   std::map<std::string, std::string> labels;
-  // Sent as `cronium-dev-node`: what stands for a certificate in clear text. Empty otherwise.
-  std::string dev_node;
   absl::Duration min_backoff = absl::Milliseconds(200);
   absl::Duration max_backoff = absl::Seconds(5);
+  // Of the backoff; see Backoff.
+  Jitter jitter;
   // From the call to its Welcome.
   absl::Duration welcome_timeout = absl::Seconds(10);
   // Without a HeartbeatAck for this long, and for three periods, the session is given up.
@@ -60,11 +56,16 @@ class SessionClient : public Uplink {
  public:
   // `on_epoch` is told each session's epoch, before its Welcome is passed on. All pointers must
   // outlive Shutdown.
-  SessionClient(SessionOptions options, const Clock* clock, ChannelFactory channels,
+  SessionClient(SessionOptions options, const Clock* clock, SessionConnector connect,
                 SessionEvents* events, std::function<void(uint64_t)> on_epoch);
   ~SessionClient() override;
 
   void Start();
+  // Instead of Start, for who lends a thread of its own: handles what has come in and what is due,
+  // without waiting. False where there was nothing. NextWakeNs says when to call it again although
+  // nothing comes in.
+  bool Turn();
+  int64_t NextWakeNs() const;
   // Ends the session in order: what is queued goes out, what was answered comes in.
   void Shutdown();
 
@@ -73,12 +74,11 @@ class SessionClient : public Uplink {
   void SendConditions(std::vector<v1::NodeCondition> conditions) override;
 
  private:
-  using Stream = ClientStream<v1::SessionRequest, v1::SessionResponse>;
+  using Stream = MessageStream<v1::SessionRequest, v1::SessionResponse>;
   enum class Phase { kWaiting, kConnecting, kOpen };
 
   // All below is on the client's thread.
   void Run();
-  std::optional<std::chrono::nanoseconds> TimeToNextWake() const;
   void OnTimers();
   void Connect();
   void SendHello(const NodeSnapshot& snapshot);
@@ -96,7 +96,7 @@ class SessionClient : public Uplink {
 
   const SessionOptions options_;
   const Clock* const clock_;
-  const ChannelFactory channels_;
+  const SessionConnector connect_;
   SessionEvents* const events_;
   const std::function<void(uint64_t)> on_epoch_;
   Mailbox<std::function<void()>> mailbox_;
@@ -105,8 +105,6 @@ class SessionClient : public Uplink {
   Phase phase_ = Phase::kWaiting;
   // Of the present stream, or the last one.
   uint64_t session_ = 0;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::AgentService::Stub> stub_;
   std::shared_ptr<Stream> stream_;
   Backoff backoff_;
   FailureLog failures_;

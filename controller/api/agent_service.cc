@@ -5,25 +5,23 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/error.h"
-#include "common/fault.h"
 #include "common/log.h"
-#include "common/proto_time.h"
 #include "common/rpc/pull_stream.h"
+#include "controller/api/log_intake.h"
 #include "controller/api/session_hub.h"
+#include "controller/api/session_intake.h"
 
 namespace cronium::controller {
 namespace {
 
-constexpr int kProtocolVersion = 1;
 // Messages that wait for one agent. An agent that reads this slowly is cut off; it gets everything
 // again with its next Welcome.
 constexpr size_t kMaxQueuedMessages = 10'000;
-// Bytes of log data that one agent may have under way.
-constexpr uint64_t kLogWindowBytes = 8 << 20;
 
 // "ipv4:10.0.0.7:41234" -> "10.0.0.7".
 std::string AddressOf(absl::string_view peer) {
@@ -38,11 +36,14 @@ using SessionReactor = grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionRe
 class SessionStream final : public PullStream<SessionReactor, v1::SessionResponse>,
                             public SessionPeer {
  public:
-  SessionStream(const Services& services, std::string node, std::string address)
+  SessionStream(const Services& services, const std::string& node, const std::string& address)
       : PullStream(services.executor),
-        services_(services),
-        node_(std::move(node)),
-        address_(std::move(address)) {
+        node_(node),
+        address_(address),
+        intake_(
+            services.hub, this,
+            [&services](InputMessage message) { services.core->Post(std::move(message)); }, node,
+            address) {
     StartRead(&request_);
   }
 
@@ -75,53 +76,14 @@ class SessionStream final : public PullStream<SessionReactor, v1::SessionRespons
       End(absl::OkStatus());
       return;
     }
-    if (absl::Status status = HandleRequest(); !status.ok()) {
+    if (absl::Status status = intake_.Take(std::move(request_)); !status.ok()) {
       LogWarning("a session was refused",
                  {{"node", node_}, {"address", address_}, {"reason", status}});
       End(status);
       return;
     }
+    request_.Clear();
     StartRead(&request_);
-  }
-
-  absl::Status HandleRequest() {
-    if (request_.has_hello()) return HandleHello();
-    if (connection_ == 0) {
-      return MakeError(absl::StatusCode::kInvalidArgument, "HELLO_REQUIRED",
-                       "the first message of a session must be a Hello");
-    }
-    if (request_.has_heartbeat()) {
-      services_.core->Post(
-          NodeHeartbeat{node_, connection_, std::move(*request_.mutable_heartbeat())});
-    } else if (request_.has_reports()) {
-      services_.core->Post(NodeReports{node_, connection_, std::move(*request_.mutable_reports())});
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status HandleHello() {
-    if (connection_ != 0) {
-      return MakeError(absl::StatusCode::kInvalidArgument, "HELLO_REPEATED",
-                       "a session has one Hello");
-    }
-    const int version = request_.hello().protocol_version();
-    if (version != kProtocolVersion) {
-      return MakeError(absl::StatusCode::kFailedPrecondition, "PROTOCOL_VERSION",
-                       absl::StrCat("the agent speaks protocol ", version, ", this controller ",
-                                    kProtocolVersion, "; install matching versions"));
-    }
-    const v1::NodeCapacity& capacity = request_.hello().capacity();
-    if (capacity.slots() < 1 || capacity.cpu_millis() < 1 || capacity.memory_bytes() < 1) {
-      Violations violations;
-      violations.Add("hello.capacity", "slots, cpu_millis and memory_bytes must be positive");
-      return violations.ToStatus();
-    }
-    connection_ = services_.hub->Register(node_, this);
-    LogInfo("session opened",
-            {{"node", node_}, {"address", address_}, {"connection", connection_}});
-    services_.core->Post(
-        OpenSession{node_, connection_, address_, std::move(*request_.mutable_hello())});
-    return absl::OkStatus();
   }
 
   PullResult Pull(v1::SessionResponse* message) override {
@@ -134,18 +96,12 @@ class SessionStream final : public PullStream<SessionReactor, v1::SessionRespons
     return end_.has_value() ? PullResult::Finish(ToGrpcStatus(*end_)) : PullResult::Wait();
   }
 
-  void OnStopped() override {
-    if (connection_ == 0) return;
-    services_.hub->Unregister(connection_);
-    LogInfo("session closed", {{"node", node_}, {"connection", connection_}});
-    services_.core->Post(CloseSession{node_, connection_});
-  }
+  void OnStopped() override { intake_.Close(); }
 
-  const Services& services_;
   const std::string node_;
   const std::string address_;
+  SessionIntake intake_;
   v1::SessionRequest request_;
-  uint64_t connection_ = 0;
 
   Mutex queue_mutex_;
   std::deque<v1::SessionResponse> queue_ ABSL_GUARDED_BY(queue_mutex_);
@@ -155,163 +111,56 @@ class SessionStream final : public PullStream<SessionReactor, v1::SessionRespons
 
 using UploadReactor = grpc::ServerBidiReactor<v1::UploadLogsRequest, v1::UploadLogsResponse>;
 
-// One agent's log upload: batches go to the log store, its acknowledgements back. Reads pause while
-// the store has enough to do.
+// One agent's log upload.
 class UploadStream final : public PullStream<UploadReactor, v1::UploadLogsResponse> {
  public:
-  UploadStream(const Services& services, std::string node)
-      : PullStream(services.executor), services_(services), node_(std::move(node)) {
+  UploadStream(const Services& services, const std::string& node)
+      : PullStream(services.executor),
+        intake_({.hub = services.hub,
+                 .live = services.live,
+                 .append =
+                     [logs = services.logs](LogKey key, int64_t limit_bytes,
+                                            std::vector<v1::LogChunk> chunks,
+                                            LogStore::AppendCallback done) {
+                       return logs->Append(std::move(key), limit_bytes, std::move(chunks),
+                                           std::move(done));
+                     },
+                 .durable = [core = services.core](
+                                LogDurable durable) { core->PostUrgent(std::move(durable)); }},
+                {.wake = [this] { Wake(); },
+                 .hold = [this] { return AddHold(); },
+                 .read_on =
+                     [this] {
+                       StartRead(&request_);
+                       RemoveHold();
+                     }},
+                node) {
     StartRead(&request_);
   }
 
  private:
   void OnReadDone(bool ok) override {
-    absl::Status status = ok ? HandleRequest() : absl::OkStatus();
-    if (!ok || !status.ok()) {
-      {
-        MutexLock lock(&ack_mutex_);
-        if (!end_.has_value()) end_ = status;
-      }
-      Wake();
+    if (!ok) {
+      intake_.OnEnd();
       return;
     }
-    {
-      MutexLock lock(&ack_mutex_);
-      // The hold lets OnAppended start the next read from the log writer's thread.
-      read_paused_ = held_back_ > 0 && AddHold();
-      if (read_paused_) return;
-    }
-    StartRead(&request_);
-  }
-
-  absl::Status HandleRequest() {
-    if (request_.has_hello()) {
-      epoch_ = request_.hello().session_epoch();
-      {
-        MutexLock lock(&ack_mutex_);
-        next_.set_window_bytes(kLogWindowBytes);
-      }
-      Wake();
-    }
-    if (epoch_ == 0 || epoch_ != services_.hub->EpochOf(node_)) {
-      return MakeError(absl::StatusCode::kAborted, "SESSION_SUPERSEDED",
-                       absl::StrCat("session ", epoch_, " of node ", node_,
-                                    " is not its newest; open this stream after the Welcome"));
-    }
-    for (v1::ExecutionLogChunks& log : *request_.mutable_batch()->mutable_logs()) Take(&log);
-    return absl::OkStatus();
-  }
-
-  void Take(v1::ExecutionLogChunks* log) {
-    v1::LogAck ack;
-    ack.set_execution_id(log->execution_id());
-    const std::shared_ptr<const ExecutionChange> live = services_.live->Find(log->execution_id());
-    if (live == nullptr || live->execution.node() != node_) {
-      uint64_t bytes = 0;
-      for (const v1::LogChunk& chunk : log->chunks()) bytes += chunk.data().size();
-      ack.set_bytes(bytes);
-      ack.set_unknown(true);
-      QueueAck(std::move(ack));
-      return;
-    }
-    std::vector<v1::LogChunk> chunks(std::make_move_iterator(log->mutable_chunks()->begin()),
-                                     std::make_move_iterator(log->mutable_chunks()->end()));
-    {
-      MutexLock lock(&ack_mutex_);
-      ++under_way_;
-    }
-    FaultOn("controller.log_append");
-    const auto held = std::make_shared<bool>(false);
-    const bool room = services_.logs->Append(
-        LogKey{live->execution.namespace_(), live->execution.id(),
-               ToTime(live->execution.assign_time())},
-        live->spec->container().resources().log_bytes(), std::move(chunks),
-        [this, ack = std::move(ack), held](absl::StatusOr<AppendResult> result) mutable {
-          OnAppended(std::move(ack), held, result);
-        });
-    if (!room) HoldBack(held);
-  }
-
-  // The store is full up to its limit: no more is read until this append is through. Its callback
-  // may have run already.
-  void HoldBack(const std::shared_ptr<bool>& held) {
-    MutexLock lock(&ack_mutex_);
-    if (*held) return;
-    *held = true;
-    ++held_back_;
-  }
-
-  void OnAppended(v1::LogAck ack, const std::shared_ptr<bool>& held,
-                  const absl::StatusOr<AppendResult>& result) {
-    if (result.ok()) {
-      ack.set_durable_seq(result->durable_seq);
-      ack.set_rewind(result->rewind);
-      ack.set_bytes(result->bytes);
-      services_.core->PostUrgent(LogDurable{ack.execution_id(), result->durable_seq});
-    }
-    bool read_on = false;
-    {
-      MutexLock lock(&ack_mutex_);
-      if (*held) {
-        --held_back_;
-      } else {
-        *held = true;
-      }
-      if (read_paused_ && held_back_ == 0) {
-        read_paused_ = false;
-        read_on = true;
-      }
-      if (!result.ok() && !end_.has_value()) end_ = result.status();
-      if (result.ok()) *next_.add_acks() = std::move(ack);
-    }
-    if (read_on) {
-      StartRead(&request_);
-      RemoveHold();
-    }
-    Wake();
-    MutexLock lock(&ack_mutex_);
-    --under_way_;
-    idle_.NotifyAll();
-  }
-
-  void QueueAck(v1::LogAck ack) {
-    {
-      MutexLock lock(&ack_mutex_);
-      *next_.add_acks() = std::move(ack);
-    }
-    Wake();
+    if (intake_.Take(std::move(request_))) StartRead(&request_);
   }
 
   PullResult Pull(v1::UploadLogsResponse* message) override {
-    MutexLock lock(&ack_mutex_);
-    if (next_.acks_size() > 0 || next_.has_window_bytes()) {
-      message->Swap(&next_);
-      next_.Clear();
+    std::optional<absl::Status> end;
+    std::optional<v1::UploadLogsResponse> next = intake_.Next(&end);
+    if (next.has_value()) {
+      message->Swap(&*next);
       return PullResult::Message();
     }
-    return end_.has_value() ? PullResult::Finish(ToGrpcStatus(*end_)) : PullResult::Wait();
+    return end.has_value() ? PullResult::Finish(ToGrpcStatus(*end)) : PullResult::Wait();
   }
 
-  // Appends that are under way still point here. The log writer never waits for this thread, so the
-  // wait ends.
-  void OnStopped() override {
-    MutexLock lock(&ack_mutex_);
-    while (under_way_ > 0) idle_.Wait(&ack_mutex_);
-  }
+  void OnStopped() override { intake_.Close(); }
 
-  const Services& services_;
-  const std::string node_;
+  LogIntake intake_;
   v1::UploadLogsRequest request_;
-  uint64_t epoch_ = 0;
-
-  Mutex ack_mutex_;
-  CondVar idle_;
-  // Acks gather here while a write is under way.
-  v1::UploadLogsResponse next_ ABSL_GUARDED_BY(ack_mutex_);
-  int under_way_ ABSL_GUARDED_BY(ack_mutex_) = 0;
-  int held_back_ ABSL_GUARDED_BY(ack_mutex_) = 0;
-  bool read_paused_ ABSL_GUARDED_BY(ack_mutex_) = false;
-  std::optional<absl::Status> end_ ABSL_GUARDED_BY(ack_mutex_);
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "common/proto_time.h"
-#include "controller/core/lifecycle.h"
+#include "controller/api/log_follow.h"
 
 namespace cronium::controller {
 
@@ -26,10 +26,6 @@ void PresentExecution(const Services& services, v1::Execution* execution) {
   }
   *execution->mutable_log() = state->summary;
   if (uncertain) execution->mutable_log()->set_uncertain(true);
-}
-
-bool IsCollected(const v1::Execution& execution, const LogState& state) {
-  return IsEnded(execution.state()) && execution.log().last_seq() > 0 && state.durable_seq == 0;
 }
 
 LogKey LogKeyOf(const v1::Execution& execution) {

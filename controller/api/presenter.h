@@ -13,9 +13,6 @@ void PresentJob(const Services& services, v1::Job* job);
 // Adds what the log store knows of an execution's log.
 void PresentExecution(const Services& services, v1::Execution* execution);
 
-// Whether retention removed the log; `execution` as stored, `state` as the log store knows it.
-bool IsCollected(const v1::Execution& execution, const LogState& state);
-
 // Where an execution's log is.
 LogKey LogKeyOf(const v1::Execution& execution);
 

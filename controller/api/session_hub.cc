@@ -43,9 +43,7 @@ void SessionHub::Unregister(uint64_t connection) {
 
 void SessionHub::Deliver(const Send& send) {
   v1::SessionResponse message = send.message;
-  if (message.has_welcome()) {
-    Complete(send, *tokens_, message.mutable_welcome()->mutable_assignments());
-  } else if (message.has_assignments()) {
+  if (message.has_assignments()) {
     Complete(send, *tokens_, message.mutable_assignments()->mutable_assignments());
   }
   MutexLock lock(&mutex_);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -55,7 +56,7 @@ class SessionHub {
   const ExecutionTokens* const tokens_;
   mutable Mutex mutex_;
   uint64_t next_connection_ ABSL_GUARDED_BY(mutex_) = 1;
-  absl::flat_hash_map<uint64_t, Session> sessions_ ABSL_GUARDED_BY(mutex_);
+  absl::btree_map<uint64_t, Session> sessions_ ABSL_GUARDED_BY(mutex_);
   // The newest welcomed connection of each node.
   absl::flat_hash_map<std::string, uint64_t> newest_ ABSL_GUARDED_BY(mutex_);
 };

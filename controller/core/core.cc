@@ -4,15 +4,15 @@
 #include <algorithm>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/end_state.h"
 #include "common/error.h"
-#include "common/lease.h"
 #include "common/proto_time.h"
+#include "common/protocol_rules.h"
 #include "controller/core/http_spec.h"
 #include "controller/core/lifecycle.h"
+#include "controller/core/node_messages.h"
 
 namespace cronium::controller {
 namespace {
@@ -29,31 +29,6 @@ bool IsSuccess(const v1::Execution& execution) {
   return execution.has_exit_code() && execution.exit_code() == 0;
 }
 
-// When a loss of contact becomes the loss of what runs there.
-absl::Time LossTime(absl::Time last_contact, const v1::JobSpec& spec) {
-  return absl::FromUnixNanos(LeaseEndNs(LeaseSide::kController, absl::ToUnixNanos(last_contact),
-                                        ToDuration(spec.lost_after()),
-                                        ToDuration(spec.timeouts().stop_grace())));
-}
-
-v1::SessionResponse StopMessage(const std::string& execution_id, v1::EndReason reason) {
-  v1::SessionResponse message;
-  v1::Stop* stop = message.mutable_stops()->add_stops();
-  stop->set_execution_id(execution_id);
-  stop->set_reason(reason);
-  return message;
-}
-
-v1::Assignment MakeAssignment(const v1::Execution& execution) {
-  v1::Assignment assignment;
-  assignment.set_execution_id(execution.id());
-  assignment.set_job_id(execution.job_id());
-  assignment.set_namespace_(execution.namespace_());
-  assignment.set_attempt(execution.attempt());
-  *assignment.mutable_assign_time() = execution.assign_time();
-  return assignment;
-}
-
 }  // namespace
 
 Core::Core(CoreOptions options, IdSource* ids) : options_(options), ids_(ids) {}
@@ -68,11 +43,6 @@ Core::LiveJob* Core::FindJob(absl::string_view id) {
 Core::LiveExecution* Core::FindExecution(absl::string_view id) {
   const auto it = executions_.find(id);
   return it == executions_.end() ? nullptr : it->second.get();
-}
-
-NodeEntry* Core::FindSession(const std::string& node, uint64_t connection) {
-  NodeEntry* entry = nodes_.Find(node);
-  return entry != nullptr && entry->connection == connection ? entry : nullptr;
 }
 
 void Core::Changed(LiveJob* live, Output* out) {
@@ -151,11 +121,14 @@ void Core::Load(LiveState state, const absl::flat_hash_map<std::string, uint64_t
     } else {
       node->finalizing.insert(live->execution.id());
     }
+    RuleApplied(12);
     out->executions.push_back({live->execution, job->spec});
     LiveExecution* added = live.get();
     executions_.emplace(added->execution.id(), std::move(live));
     FinishIfWhole(added, now, out);
   }
+  // docs/protocol.md P12: every node counts as heard of now, so none is given up before its lease,
+  // counted from here, has ended.
   for (const auto& [name, entry] : nodes_.entries()) ArmLossTimers(entry, now);
   // HTTP jobs wait for nobody to come.
   Advance(now, out);
@@ -265,112 +238,6 @@ void Core::Handle(CancelJob&& input, Ticket ticket, absl::Time now, Output* out)
   out->answers.push_back({ticket, live->job});
 }
 
-void Core::Handle(OpenSession&& input, Ticket, absl::Time now, Output* out) {
-  NodeEntry* entry = nodes_.Insert(input.node);
-  if (entry->connection != 0) {
-    out->ended_sessions.push_back(
-        {entry->connection,
-         MakeError(absl::StatusCode::kAborted, "SESSION_SUPERSEDED",
-                   absl::StrCat("a newer session of node ", input.node, " began from ",
-                                input.address, "; check that only one agent has its certificate"),
-                   {{"node", input.node}})});
-  }
-  const bool rebooted = !entry->node.facts().boot_id().empty() &&
-                        entry->node.facts().boot_id() != input.hello.facts().boot_id();
-  entry->connection = input.connection;
-  entry->last_contact = now;
-  v1::Node& node = entry->node;
-  if (!node.has_create_time()) SetTime(now, node.mutable_create_time());
-  *node.mutable_facts() = std::move(*input.hello.mutable_facts());
-  node.mutable_facts()->set_address(input.address);
-  *node.mutable_capacity() = input.hello.capacity();
-  *node.mutable_labels() = input.hello.labels();
-  *node.mutable_conditions() = input.hello.conditions();
-  node.set_session_epoch(node.session_epoch() + 1);
-  SetTime(now, node.mutable_last_contact_time());
-  NodeTable::UpdateState(entry);
-
-  absl::flat_hash_map<std::string, v1::ExecutionState> held;
-  for (const v1::HeldExecution& execution : input.hello.held()) {
-    held[execution.execution_id()] = execution.state();
-  }
-  Send welcome{input.connection, {}, {}};
-  v1::Welcome* message = welcome.message.mutable_welcome();
-  message->set_session_epoch(node.session_epoch());
-  SetDuration(options_.heartbeat_period, message->mutable_heartbeat_period());
-  // By id, so that one set of inputs always gives one output.
-  std::vector<std::string> ids(entry->executions.begin(), entry->executions.end());
-  std::sort(ids.begin(), ids.end());
-  for (const std::string& id : ids) {
-    LiveExecution* live = FindExecution(id);
-    if (live == nullptr || live->execution.state() >= v1::EXECUTION_STATE_FINALIZING) continue;
-    const auto it = held.find(id);
-    const bool began = live->execution.state() > v1::EXECUTION_STATE_ASSIGNED;
-    if (it == held.end() && began) {
-      // It had reported on it, and its journal, which it writes before it begins, does not have it
-      // any more.
-      LoseExecution(
-          live, v1::END_REASON_NODE_LOST,
-          absl::StrCat("node ", input.node, rebooted ? " was rebooted" : " came back without it"),
-          now, out);
-      continue;
-    }
-    const LiveJob* job = FindJob(live->execution.job_id());
-    *message->add_assignments() = MakeAssignment(live->execution);
-    welcome.specs.push_back(job->spec);
-    if (job->job.cancel_requested()) {
-      v1::Stop* stop = message->add_stops();
-      stop->set_execution_id(id);
-      stop->set_reason(v1::END_REASON_CANCELLED);
-    }
-  }
-  for (const v1::HeldExecution& execution : input.hello.held()) {
-    const LiveExecution* live = FindExecution(execution.execution_id());
-    if (live == nullptr || live->execution.node() != input.node) {
-      message->add_forget(execution.execution_id());
-    }
-  }
-  NodeChanged(*entry, out);
-  out->sends.push_back(std::move(welcome));
-  placement_due_ = true;
-}
-
-void Core::Handle(CloseSession&& input, Ticket, absl::Time now, Output* out) {
-  NodeEntry* entry = FindSession(input.node, input.connection);
-  if (entry == nullptr) return;
-  entry->connection = 0;
-  SetTime(entry->last_contact, entry->node.mutable_last_contact_time());
-  NodeTable::UpdateState(entry);
-  NodeChanged(*entry, out);
-  ArmLossTimers(*entry, now);
-  placement_due_ = true;
-}
-
-void Core::Handle(NodeHeartbeat&& input, Ticket, absl::Time now, Output* out) {
-  NodeEntry* entry = FindSession(input.node, input.connection);
-  if (entry == nullptr) return;
-  entry->last_contact = now;
-  SetTime(now, entry->node.mutable_last_contact_time());
-  if (input.heartbeat.conditions_size() > 0) {
-    bool changed = input.heartbeat.conditions_size() != entry->node.conditions_size();
-    for (int i = 0; !changed && i < input.heartbeat.conditions_size(); ++i) {
-      const v1::NodeCondition& is = input.heartbeat.conditions(i);
-      const v1::NodeCondition& was = entry->node.conditions(i);
-      changed = is.type() != was.type() || is.ok() != was.ok() || is.reason() != was.reason() ||
-                is.message() != was.message();
-    }
-    if (changed) {
-      *entry->node.mutable_conditions() = input.heartbeat.conditions();
-      NodeTable::UpdateState(entry);
-      NodeChanged(*entry, out);
-      placement_due_ = true;
-    }
-  }
-  v1::SessionResponse ack;
-  ack.mutable_heartbeat_ack()->set_send_boottime_ns(input.heartbeat.send_boottime_ns());
-  out->sends.push_back({input.connection, std::move(ack), {}});
-}
-
 void Core::Handle(NodeReports&& input, Ticket, absl::Time now, Output* out) {
   NodeEntry* entry = FindSession(input.node, input.connection);
   if (entry == nullptr) return;
@@ -388,11 +255,15 @@ void Core::Handle(NodeReports&& input, Ticket, absl::Time now, Output* out) {
 void Core::HandleReport(const std::string& node, const v1::ExecutionReport& report, absl::Time now,
                         Output* out) {
   LiveExecution* live = FindExecution(report.execution_id());
-  // Ended long ago, another node's, or repeated: the ack alone is the answer.
-  if (live == nullptr || live->execution.node() != node ||
-      live->execution.state() >= v1::EXECUTION_STATE_FINALIZING ||
-      report.state() <= live->execution.state()) {
+  // Ended long ago, or another node's: the ack alone is the answer.
+  if (live == nullptr || live->execution.node() != node) {
+    RuleApplied(38);  // docs/protocol.md P38
     return;
+  }
+  if (live->execution.state() >= v1::EXECUTION_STATE_FINALIZING ||
+      report.state() <= live->execution.state()) {
+    RuleApplied(8);  // docs/protocol.md P8
+    if (!options_.apply_replayed_reports) return;
   }
   v1::Execution& execution = live->execution;
   LiveJob* job = FindJob(execution.job_id());
@@ -468,7 +339,7 @@ void Core::Advance(absl::Time now, Output* out) {
 void Core::PlaceJobs(absl::Time now, Output* out) {
   placement_due_ = false;
   wait_reasons_.clear();
-  // One message per session, however many jobs a round starts.
+  // Few messages per session, however many jobs a round starts.
   const size_t first_send = out->sends.size();
   queue_.Round([&](const std::string& placement_class, const std::string& job_id) {
     if (!hold_.reason.empty()) {
@@ -478,21 +349,13 @@ void Core::PlaceJobs(absl::Time now, Output* out) {
     LiveJob* live = FindJob(job_id);
     return live->spec->has_http() ? PlaceHttp(live, now, out) : PlaceOnNode(live, now, out);
   });
-  std::vector<Send> merged;
-  absl::flat_hash_map<uint64_t, size_t> by_connection;
-  for (size_t i = first_send; i < out->sends.size(); ++i) {
-    Send& send = out->sends[i];
-    const auto [it, inserted] = by_connection.emplace(send.connection, merged.size());
-    if (inserted) {
-      merged.push_back(std::move(send));
-      continue;
-    }
-    Send& into = merged[it->second];
-    into.message.mutable_assignments()->MergeFrom(send.message.assignments());
-    into.specs.insert(into.specs.end(), send.specs.begin(), send.specs.end());
-  }
+  const auto first = out->sends.begin() + static_cast<std::ptrdiff_t>(first_send);
+  std::vector<Send> started(std::make_move_iterator(first),
+                            std::make_move_iterator(out->sends.end()));
   out->sends.resize(first_send);
-  std::move(merged.begin(), merged.end(), std::back_inserter(out->sends));
+  for (Send& send : MergeAssignments(std::move(started), options_.max_message_spec_bytes)) {
+    out->sends.push_back(std::move(send));
+  }
 }
 
 bool Core::PlaceOnNode(LiveJob* live, absl::Time now, Output* out) {
@@ -528,15 +391,15 @@ void Core::StartExecution(LiveJob* live, NodeEntry* node, absl::Time now, Output
   std::unique_ptr<LiveExecution> added = MakeExecution(live, now);
   v1::Execution& execution = added->execution;
   execution.set_node(node->node.name());
+  execution.set_boot_id(node->node.facts().boot_id());
+  execution.set_state_id(node->node.facts().state_id());
   live->job.set_node(execution.node());
   NodeTable::Reserve(*live->spec, execution.id(), node);
   Changed(live, out);
   Changed(*added, out);
   out->executions.push_back({execution, live->spec});
 
-  Send send{node->connection, {}, {live->spec}};
-  *send.message.mutable_assignments()->add_assignments() = MakeAssignment(execution);
-  out->sends.push_back(std::move(send));
+  out->sends.push_back(AssignmentMessage(node->connection, execution, live->spec));
   executions_.emplace(execution.id(), std::move(added));
 }
 
@@ -545,7 +408,10 @@ void Core::StartExecution(LiveJob* live, NodeEntry* node, absl::Time now, Output
 void Core::FinishIfWhole(LiveExecution* live, absl::Time now, Output* out) {
   const v1::Execution& execution = live->execution;
   if (execution.state() != v1::EXECUTION_STATE_FINALIZING) return;
-  if (live->durable_seq < execution.final_log_seq() && !options_.skip_log_barrier) return;
+  if (live->durable_seq < execution.final_log_seq()) {
+    RuleApplied(22);  // docs/protocol.md P22
+    if (!options_.skip_log_barrier) return;
+  }
   EndExecution(live, now, out);
 }
 
@@ -572,6 +438,7 @@ void Core::EndExecution(LiveExecution* live, absl::Time now, Output* out) {
   const bool may_repeat = !job->spec->has_http() || IsRepeatable(job->spec->http());
   if (lost && may_repeat && !job->job.cancel_requested() &&
       execution.attempt() < job->spec->max_attempts()) {
+    RuleApplied(37);  // docs/protocol.md P37
     job->job.set_state(v1::JOB_STATE_QUEUED);
     job->job.set_state_reason("RETRY_AFTER_LOSS");
     job->job.set_state_message(absl::StrCat("attempt ", execution.attempt(), " of ",
@@ -632,11 +499,15 @@ void Core::ArmLossTimers(const NodeEntry& node, absl::Time now) {
   ids.insert(ids.end(), node.finalizing.begin(), node.finalizing.end());
   for (const std::string& id : ids) {
     const LiveJob* job = FindJob(FindExecution(id)->execution.job_id());
-    timers_.Set(std::max(now, LossTime(node.last_contact, *job->spec)), id);
+    timers_.Set(std::max(now, LossTime(options_.lease_side, node.last_contact, *job->spec)), id);
   }
 }
 
 void Core::OnTimer(const TimerEvent& id, absl::Time now, Output* out) {
+  if (absl::string_view node = id; absl::ConsumePrefix(&node, kSilenceTimer)) {
+    OnSilenceTimer(std::string(node), now, out);
+    return;
+  }
   if (LiveJob* job = FindJob(id)) {
     if (job->job.state() != v1::JOB_STATE_QUEUED) return;
     job->job.set_state_message(
@@ -653,9 +524,11 @@ void Core::OnTimer(const TimerEvent& id, absl::Time now, Output* out) {
     return;
   }
   const NodeEntry* node = nodes_.Find(live->execution.node());
-  if (node->connection != 0) return;  // It came back; a next loss of contact arms anew.
+  // It came back; a next loss of contact arms anew.
+  if (node->connection != 0 && !live->orphaned_since.has_value()) return;
   const LiveJob* job = FindJob(live->execution.job_id());
-  const absl::Time end = LossTime(node->last_contact, *job->spec);
+  const absl::Time end =
+      LossTime(options_.lease_side, live->orphaned_since.value_or(node->last_contact), *job->spec);
   if (now < end) {
     timers_.Set(end, id);
     return;
@@ -666,7 +539,11 @@ void Core::OnTimer(const TimerEvent& id, absl::Time now, Output* out) {
     EndExecution(live, now, out);
     return;
   }
-  if (job->spec->on_lost() == v1::LOST_ACTION_KEEP) return;
+  if (job->spec->on_lost() == v1::LOST_ACTION_KEEP) {
+    RuleApplied(15);  // docs/protocol.md P15
+    return;
+  }
+  RuleApplied(11);  // docs/protocol.md P11
   LoseExecution(live, v1::END_REASON_NODE_LOST,
                 absl::StrCat("node ", live->execution.node(), " was out of contact for ",
                              absl::FormatDuration(ToDuration(job->spec->lost_after()))),

@@ -13,6 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "common/ids.h"
+#include "common/lease.h"
 #include "controller/core/job_queue.h"
 #include "controller/core/messages.h"
 #include "controller/core/node_table.h"
@@ -30,9 +31,17 @@ struct CoreOptions {
   int max_http_jobs = 100;
   // How often agents are told to send a heartbeat.
   absl::Duration heartbeat_period = absl::Seconds(2);
+  // A session from which nothing came for this long is ended, whatever its connection says.
+  absl::Duration session_silence = absl::Seconds(30);
+  // Specs in one message to an agent, beyond the first.
+  int64_t max_message_spec_bytes = 4 << 20;
   // Ends executions without waiting for their logs: the defect that the barrier test must find.
   // Only fault points set it.
   bool skip_log_barrier = false;
+  // Further defects, which the simulation must find. Nothing else sets them.
+  bool apply_replayed_reports = false;
+  bool skip_fence = false;
+  LeaseSide lease_side = LeaseSide::kController;
 };
 
 // Why the first job of each placement class waits, by class.
@@ -62,6 +71,9 @@ class Core {
   // next_due().
   void Advance(absl::Time now, Output* out);
 
+  // The wall clock was set: `now` is `step` later (or earlier) than it would have been.
+  void OnClockStep(absl::Duration step, absl::Time now);
+
   std::optional<absl::Time> next_due() const { return timers_.next(); }
 
   // As of the last Advance.
@@ -85,9 +97,14 @@ class Core {
   struct LiveExecution {
     v1::Execution execution;
     uint64_t durable_seq = 0;
+    // Its node's agent is there but knows nothing of it, and cannot prove that it is gone: when one
+    // that may know was last in contact.
+    std::optional<absl::Time> orphaned_since;
   };
-  // A queue timeout (job id) or the loss of an execution (execution id); told apart by the id.
+  // A queue timeout (job id), the loss of an execution (execution id) or the silence of a session
+  // (kSilenceTimer and the node); told apart by the id.
   using TimerEvent = std::string;
+  static constexpr absl::string_view kSilenceTimer = "session/";
 
   void Handle(SubmitJob&& input, Ticket ticket, absl::Time now, Output* out);
   void Handle(CancelJob&& input, Ticket ticket, absl::Time now, Output* out);
@@ -116,6 +133,13 @@ class Core {
                   Output* out);
   void OnHttpTimer(const LiveExecution& live, absl::Time now, Output* out);
 
+  void Reconcile(NodeEntry* entry, absl::Time contact_before, const v1::Hello& hello,
+                 absl::Time now, Output* out);
+  void ReconcileMissing(LiveExecution* live, NodeEntry* entry, absl::Time contact_before,
+                        absl::Time now, std::vector<Send>* assignments, Output* out);
+  void ReconcileLog(LiveExecution* live, uint64_t available, NodeEntry* entry,
+                    absl::Time contact_before, absl::Time now, Output* out);
+  void Orphan(LiveExecution* live, absl::Time contact_before, absl::Time now);
   void HandleReport(const std::string& node, const v1::ExecutionReport& report, absl::Time now,
                     Output* out);
   // Ends the execution if its end was reported and its log is whole.
@@ -127,6 +151,8 @@ class Core {
   void LoseExecution(LiveExecution* live, v1::EndReason reason, const std::string& message,
                      absl::Time now, Output* out);
   void OnTimer(const TimerEvent& id, absl::Time now, Output* out);
+  void OnSilenceTimer(const std::string& node, absl::Time now, Output* out);
+  void CloseNodeSession(NodeEntry* entry, absl::Time now, Output* out);
   void ArmLossTimers(const NodeEntry& node, absl::Time now);
 
   // Writes the changed job or execution to `out`.

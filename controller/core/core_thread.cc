@@ -3,13 +3,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/error.h"
-#include "common/log.h"
 #include "common/thread_name.h"
 
 namespace cronium::controller {
@@ -19,25 +17,20 @@ namespace {
 // down.
 constexpr size_t kMailboxCapacity = 65'536;
 
-absl::Status Stopping() {
-  return MakeRetryableError(absl::StatusCode::kUnavailable, "CONTROLLER_STOPPING",
-                            "the controller is stopping; try again", absl::Seconds(1));
-}
-
 }  // namespace
 
 CoreThread::CoreThread(Core* core, const Clock* clock, CommitFunction commit, CoreEffects* effects)
     : core_(core),
       clock_(clock),
-      commit_(std::move(commit)),
-      effects_(effects),
+      driver_(core, clock, std::move(commit), effects,
+              [this](const Answer& answer) { Answered(answer); }),
       mailbox_(kMailboxCapacity) {}
 
 CoreThread::~CoreThread() { Stop(); }
 
 void CoreThread::Start(Output loaded) {
   Publish();
-  Release(std::move(loaded));
+  driver_.Release(std::move(loaded));
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -49,7 +42,7 @@ void CoreThread::Post(InputMessage message, AnswerCallback done) {
     waiting_.emplace(input.ticket, std::move(done));
   }
   const Ticket ticket = input.ticket;
-  if (!mailbox_.Send(std::move(input)) && ticket != 0) Answered({ticket, Stopping()});
+  if (!mailbox_.Send(std::move(input)) && ticket != 0) Answered({ticket, ControllerStopping()});
 }
 
 void CoreThread::PostUrgent(InputMessage message) {
@@ -71,12 +64,9 @@ void CoreThread::Run() {
     }
     std::vector<Input> inputs = mailbox_.Receive(timeout);
     if (inputs.empty() && mailbox_.closed()) return;
-    const absl::Time now = clock_->Now();
-    Output output;
-    for (Input& input : inputs) core_->Apply(std::move(input), now, &output);
-    core_->Advance(now, &output);
+    Output output = driver_.Turn(std::move(inputs));
     Publish();
-    if (!output.empty()) Release(std::move(output));
+    driver_.Release(std::move(output));
   }
 }
 
@@ -89,27 +79,6 @@ void CoreThread::Publish() {
   }
   wait_reasons_ = core_->wait_reasons();
   queued_jobs_ = core_->queued_jobs();
-}
-
-void CoreThread::Release(Output output) {
-  auto shared = std::make_shared<Output>(std::move(output));
-  std::vector<Change> changes = std::move(shared->changes);
-  commit_(std::move(changes), [this, shared](absl::StatusOr<std::vector<ChangeResult>> results) {
-    if (!results.ok()) {
-      // Only when the controller stops: until then the committing thread tries again.
-      for (const Answer& answer : shared->answers) Answered({answer.ticket, Stopping()});
-      return;
-    }
-    for (const ChangeResult& result : *results) {
-      if (!result.ok()) LogError("a change of the core was refused", {{"reason", result.status()}});
-    }
-    for (const ExecutionChange& change : shared->executions) effects_->OnExecution(change);
-    for (const v1::Job& job : shared->jobs) effects_->OnJob(job);
-    for (const Answer& answer : shared->answers) Answered(answer);
-    for (const Send& send : shared->sends) effects_->OnSend(send);
-    for (const EndSession& end : shared->ended_sessions) effects_->OnEndSession(end);
-    for (const HttpCommand& command : shared->http) effects_->OnHttp(command);
-  });
 }
 
 void CoreThread::Answered(const Answer& answer) {

@@ -14,28 +14,10 @@
 #include "common/mailbox.h"
 #include "common/mutex.h"
 #include "controller/core/core.h"
+#include "controller/core/core_driver.h"
 #include "controller/core/messages.h"
 
 namespace cronium::controller {
-
-// Where the core's durable outputs go. All calls come from the committing thread, one after the
-// other, in the order of the core's outputs, each after the commit that holds what it says. They
-// must be quick and must not wait for the core.
-class CoreEffects {
- public:
-  virtual ~CoreEffects() = default;
-  virtual void OnExecution(const ExecutionChange& change) = 0;
-  virtual void OnJob(const v1::Job& job) = 0;
-  virtual void OnSend(const Send& send) = 0;
-  virtual void OnEndSession(const EndSession& end) = 0;
-  virtual void OnHttp(const HttpCommand& command) = 0;
-};
-
-// Makes changes durable in the order of the calls, then calls done on a thread of its own. Empty
-// changes keep their place in the order and cost nothing.
-using CommitFunction =
-    std::function<void(std::vector<Change> changes,
-                       std::function<void(absl::StatusOr<std::vector<ChangeResult>>)> done)>;
 
 // The one thread that owns the core, and the mailbox in front of it. Thread-safe.
 //
@@ -77,14 +59,12 @@ class CoreThread {
 
  private:
   void Run();
-  void Release(Output output);
   void Answered(const Answer& answer);
   void Publish();
 
   Core* const core_;
   const Clock* const clock_;
-  const CommitFunction commit_;
-  CoreEffects* const effects_;
+  CoreDriver driver_;
   Mailbox<Input> mailbox_;
   std::thread thread_;
 

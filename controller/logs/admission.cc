@@ -5,8 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/error.h"
+#include "common/fault.h"
 #include "common/ids.h"
 #include "common/log_entries.h"
+#include "common/protocol_rules.h"
 
 namespace cronium::controller::logs {
 namespace {
@@ -74,6 +76,9 @@ bool Continue(uint64_t last_seq, absl::Span<const v1::LogChunk> chunks,
       return false;
     }
     const uint64_t chunk_last = chunk.first_seq() + chunk.entry_count() - 1;
+    const bool repeats = chunk.first_seq() <= last_seq;
+    if (repeats) RuleApplied(23);  // docs/protocol.md P23
+    if (repeats && FaultOn("controller.logs.seam_off_by_one")) --last_seq;
     if (chunk_last <= last_seq) continue;
     const auto known = static_cast<uint32_t>(last_seq + 1 - chunk.first_seq());
     const size_t offset = LogPrefixLength(chunk.data(), known);

@@ -176,9 +176,14 @@ class ManagerTest : public ::testing::Test {
   void Welcome(const std::vector<std::string>& wanted,
                const std::vector<std::string>& forget = {}) {
     v1::Welcome welcome;
-    for (const auto& id : wanted) *welcome.add_assignments() = Assignment(id);
+    v1::AssignmentBatch batch;
+    for (const auto& id : wanted) {
+      welcome.add_keep(id);
+      *batch.add_assignments() = Assignment(id);
+    }
     for (const auto& id : forget) welcome.add_forget(id);
     manager_->OnWelcome(++session_, welcome, clock_.BoottimeNs());
+    manager_->OnAssignments(batch);
   }
   void Assign(const v1::Assignment& assignment) {
     v1::AssignmentBatch batch;
@@ -651,7 +656,7 @@ TEST_F(ManagerTest, AContainerOfOursThatNobodyWantsIsRemovedAfterTheWelcome) {
   EXPECT_TRUE(runtime_->AwaitState(kOther, std::nullopt));
 }
 
-TEST_F(ManagerTest, AContainerThatTheJournalLostIsAdoptedWhereTheControllerWantsIt) {
+TEST_F(ManagerTest, AContainerThatTheJournalLostIsEndedAndReportedAsLost) {
   StartAgent();
   Welcome({kJob});
   uplink_.AwaitState(kJob, v1::EXECUTION_STATE_RUNNING);
@@ -662,10 +667,14 @@ TEST_F(ManagerTest, AContainerThatTheJournalLostIsAdoptedWhereTheControllerWants
   uplink_.Clear();
   StartAgent();
   Settle();
-  Welcome({kJob});
-  uplink_.AwaitState(kJob, v1::EXECUTION_STATE_RUNNING);
-  init_.End(kJob, 2);
-  EXPECT_EQ(uplink_.AwaitEnd(kJob).end().exit_code(), 2);
+  Welcome({});
+  v1::Assignment began = Assignment(kJob);
+  began.set_began(true);
+  Assign(began);
+  const v1::ExecutionReport end = uplink_.AwaitEnd(kJob);
+  EXPECT_EQ(end.state(), v1::EXECUTION_STATE_LOST);
+  EXPECT_TRUE(end.end().log_uncertain());
+  EXPECT_EQ(runtime_->State(kJob), std::nullopt);
   EXPECT_THAT(runtime_->Calls(), Not(Contains(std::string("start ") + kJob)));
 }
 

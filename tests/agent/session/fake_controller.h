@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-#include "agent/session/session_client.h"
+#include "agent/session/grpc_connector.h"
 #include "common/mutex.h"
 #include "cronium/v1/agent_service.grpc.pb.h"
 

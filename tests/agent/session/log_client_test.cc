@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 
+#include "agent/session/grpc_connector.h"
 #include "common/mutex.h"
 #include "tests/agent/session/fake_controller.h"
 
@@ -79,11 +80,11 @@ class LogClientTest : public ::testing::Test {
     controller_ = std::make_unique<FakeController>("unix:" + folder_ + "/controller.sock");
     controller_->Start();
     sender_ = std::make_unique<LogSender>(LogSenderOptions(), &logs_, [this] { client_->Wake(); });
-    client_ = std::make_unique<LogClient>(LogClientOptions{.controller = "fake",
-                                                           .dev_node = "node-1",
-                                                           .min_backoff = absl::Milliseconds(1),
-                                                           .max_backoff = absl::Milliseconds(20)},
-                                          &clock_, controller_->channels(), sender_.get());
+    client_ = std::make_unique<LogClient>(
+        LogClientOptions{.controller = "fake",
+                         .min_backoff = absl::Milliseconds(1),
+                         .max_backoff = absl::Milliseconds(20)},
+        &clock_, GrpcLogConnector(controller_->channels(), "node-1"), sender_.get());
     client_->Start();
   }
   ~LogClientTest() override {

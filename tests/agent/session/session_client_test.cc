@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "agent/session/grpc_connector.h"
 #include "common/mutex.h"
 #include "tests/agent/session/fake_controller.h"
 
@@ -99,7 +100,6 @@ class SessionClientTest : public ::testing::Test {
     controller_->Start();
     options_.min_backoff = absl::Milliseconds(1);
     options_.max_backoff = absl::Milliseconds(20);
-    options_.dev_node = "node-1";
   }
   ~SessionClientTest() override {
     client_.reset();
@@ -108,8 +108,9 @@ class SessionClientTest : public ::testing::Test {
   }
 
   void StartClient() {
-    client_ = std::make_unique<SessionClient>(options_, &clock_, controller_->channels(), &events_,
-                                              [this](uint64_t epoch) { epochs_.push_back(epoch); });
+    client_ = std::make_unique<SessionClient>(
+        options_, &clock_, GrpcSessionConnector(controller_->channels(), "node-1"), &events_,
+        [this](uint64_t epoch) { epochs_.push_back(epoch); });
     client_->Start();
   }
   void Welcome(uint64_t epoch, absl::Duration period = absl::Seconds(60)) {
@@ -305,10 +306,12 @@ TEST_F(SessionClientTest, AChannelThatCannotBeMadeIsTriedAgain) {
   ChannelFactory works = controller_->channels();
   client_ = std::make_unique<SessionClient>(
       options_, &clock_,
-      [&tries, works]() -> absl::StatusOr<std::shared_ptr<grpc::Channel>> {
-        if (++tries < 3) return absl::NotFoundError("node.crt: cannot open");
-        return works();
-      },
+      GrpcSessionConnector(
+          [&tries, works]() -> absl::StatusOr<std::shared_ptr<grpc::Channel>> {
+            if (++tries < 3) return absl::NotFoundError("node.crt: cannot open");
+            return works();
+          },
+          "node-1"),
       &events_, [](uint64_t) {});
   client_->Start();
   OpenSession();

@@ -51,12 +51,13 @@ class Cluster {
   // A session of the node; `held` as in Hello.
   void Connect(const std::string& node, int slots = 10,
                std::map<std::string, v1::ExecutionState> held = {},
-               const std::string& boot_id = "boot-1") {
+               const std::string& boot_id = "boot-1", const std::string& state_id = "state-1") {
     OpenSession open;
     open.node = node;
     open.connection = ++connection_;
     open.address = "10.0.0.7";
     open.hello.mutable_facts()->set_boot_id(boot_id);
+    open.hello.mutable_facts()->set_state_id(state_id);
     open.hello.mutable_capacity()->set_slots(slots);
     open.hello.mutable_capacity()->set_cpu_millis(100'000);
     open.hello.mutable_capacity()->set_memory_bytes(int64_t{1} << 40);
@@ -110,6 +111,14 @@ class Cluster {
     Output out;
     core_.Advance(now_, &out);
     Keep(std::move(out));
+  }
+
+  // The same with heartbeats.
+  void PassInContact(const std::string& node, absl::Duration time) {
+    for (; time > absl::ZeroDuration(); time -= absl::Seconds(5)) {
+      Pass(absl::Seconds(5));
+      Tell(NodeHeartbeat{node, sessions_[node], {}});
+    }
   }
 
   // ---- What is durable now.

@@ -165,8 +165,8 @@ TEST(LifeOfAJob, GoesOnAfterARestartOfTheController) {
   EXPECT_TRUE(ended);
   after.Connect("n1", 10, {{before.ExecutionOf(running), v1::EXECUTION_STATE_RUNNING}});
   const v1::Welcome& welcome = after.last().sends[0].message.welcome();
-  ASSERT_EQ(welcome.assignments_size(), 1);
-  EXPECT_EQ(welcome.assignments(0).execution_id(), before.ExecutionOf(running));
+  ASSERT_EQ(welcome.keep_size(), 1);
+  EXPECT_EQ(welcome.keep(0), before.ExecutionOf(running));
   after.Finish("n1", before.ExecutionOf(running));
   EXPECT_EQ(after.job(running).state(), v1::JOB_STATE_SUCCEEDED);
 }

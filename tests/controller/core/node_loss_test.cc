@@ -31,7 +31,7 @@ TEST(NodeLoss, IsFollowedByAnotherAttemptElsewhere) {
   const std::string first = cluster.ExecutionOf(job);
   cluster.Disconnect("n1");
   cluster.Connect("n2");
-  cluster.Pass(kPastTheLease);
+  cluster.PassInContact("n2", kPastTheLease);
   EXPECT_EQ(cluster.execution(first).state(), v1::EXECUTION_STATE_LOST);
   EXPECT_EQ(cluster.execution(first).end_reason(), v1::END_REASON_NODE_LOST);
   EXPECT_EQ(cluster.job(job).state(), v1::JOB_STATE_RUNNING);
@@ -66,7 +66,7 @@ TEST(NodeLoss, IsAvertedByANodeThatComesBackInTime) {
   cluster.Disconnect("n1");
   cluster.Pass(absl::Minutes(9));
   cluster.Connect("n1", 10, {{cluster.ExecutionOf(job), v1::EXECUTION_STATE_RUNNING}});
-  cluster.Pass(absl::Hours(1));
+  cluster.PassInContact("n1", absl::Hours(1));
   EXPECT_EQ(cluster.job(job).state(), v1::JOB_STATE_RUNNING);
   EXPECT_EQ(cluster.job(job).attempt(), 1);
 }
@@ -90,7 +90,70 @@ TEST(NodeLoss, IsNotAssumedOfAnAssignmentThatMayNeverHaveArrived) {
   cluster.Disconnect("n1");
   cluster.Connect("n1");
   EXPECT_EQ(cluster.ExecutionOf(job), execution);
-  EXPECT_EQ(cluster.last().sends[0].message.welcome().assignments(0).execution_id(), execution);
+  ASSERT_EQ(cluster.last().sends.size(), 2u);
+  const v1::Assignment& again = cluster.last().sends[1].message.assignments().assignments(0);
+  EXPECT_EQ(again.execution_id(), execution);
+  EXPECT_FALSE(again.began());
+}
+
+TEST(NodeLoss, IsForTheAgentToProveWhereTheHostStillRunsButTheJournalIsGone) {
+  Cluster cluster;
+  const std::string job = RunningJob(&cluster);
+  const std::string first = cluster.ExecutionOf(job);
+  cluster.Connect("n1", 10, {}, "boot-1", "another journal");
+  EXPECT_EQ(cluster.execution(first).state(), v1::EXECUTION_STATE_RUNNING);
+  ASSERT_EQ(cluster.last().sends.size(), 2u);
+  const v1::Assignment& assignment = cluster.last().sends[1].message.assignments().assignments(0);
+  EXPECT_EQ(assignment.execution_id(), first);
+  EXPECT_TRUE(assignment.began());
+  v1::ExecutionEnd end;
+  end.set_reason(v1::END_REASON_NODE_LOST);
+  cluster.Report("n1", first, v1::EXECUTION_STATE_LOST, end);
+  EXPECT_EQ(cluster.job(job).attempt(), 2);
+}
+
+TEST(NodeLoss, IsNotProvedByAnotherHostWithTheSameCertificate) {
+  Cluster cluster;
+  const std::string job = RunningJob(&cluster);
+  const std::string first = cluster.ExecutionOf(job);
+  cluster.Pass(absl::Seconds(10));
+  cluster.Connect("n1", 10, {}, "boot of another host", "its journal");
+  EXPECT_EQ(cluster.execution(first).state(), v1::EXECUTION_STATE_RUNNING);
+  // Its lease runs on, although the node is in contact.
+  cluster.Pass(absl::Seconds(10));
+  cluster.Connect("n1", 10, {}, "boot of another host", "its journal");
+  EXPECT_EQ(cluster.execution(first).state(), v1::EXECUTION_STATE_RUNNING);
+  cluster.PassInContact("n1", kPastTheLease);
+  EXPECT_EQ(cluster.execution(first).state(), v1::EXECUTION_STATE_LOST);
+}
+
+TEST(NodeLoss, OfTheContainerByItsEngineIsFollowedByAnotherAttempt) {
+  Cluster cluster;
+  const std::string job = RunningJob(&cluster);
+  v1::ExecutionEnd end;
+  end.set_reason(v1::END_REASON_RUNTIME_ERROR);
+  cluster.Report("n1", cluster.ExecutionOf(job), v1::EXECUTION_STATE_LOST, end);
+  EXPECT_EQ(cluster.job(job).state(), v1::JOB_STATE_RUNNING);
+  EXPECT_EQ(cluster.job(job).attempt(), 2);
+}
+
+TEST(NodeLoss, IsSeenInASessionFromWhichNothingComes) {
+  Cluster cluster;
+  RunningJob(&cluster);
+  cluster.Pass(absl::Seconds(40));
+  ASSERT_EQ(cluster.last().ended_sessions.size(), 1u);
+  EXPECT_EQ(ErrorReason(cluster.last().ended_sessions[0].reason), "SESSION_SILENT");
+  EXPECT_EQ(cluster.node("n1").state(), v1::NODE_STATE_UNREACHABLE);
+}
+
+TEST(NodeLoss, OfALogsEndAloneEndsTheJobAsUncertain) {
+  Cluster cluster;
+  const std::string job = RunningJob(&cluster);
+  const std::string execution = cluster.ExecutionOf(job);
+  cluster.Report("n1", execution, v1::EXECUTION_STATE_SUCCEEDED, Cluster::Exited(0, 50));
+  cluster.Connect("n1");  // Its Hello names no log.
+  EXPECT_EQ(cluster.job(job).state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_TRUE(cluster.execution(execution).log().uncertain());
 }
 
 TEST(NodeLoss, EndsAJobWhoseLogDiedWithItsNodeAsUncertain) {

@@ -119,9 +119,7 @@ void SimulatedAgent::OnReadDone(bool ok) {
       heartbeat_period = absl::Seconds(response_.welcome().heartbeat_period().seconds()) +
                          absl::Nanoseconds(response_.welcome().heartbeat_period().nanos());
     }
-    const auto& assignments =
-        welcome ? response_.welcome().assignments() : response_.assignments().assignments();
-    for (const v1::Assignment& assignment : assignments) {
+    for (const v1::Assignment& assignment : response_.assignments().assignments()) {
       AddReport(assignment, v1::EXECUTION_STATE_PREPARING);
     }
     if (response_.has_report_ack()) running = Acknowledged(response_.report_ack().report_seq());
