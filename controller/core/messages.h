@@ -94,9 +94,9 @@ struct HoldPlacement {
   std::string message;
 };
 
-using InputMessage = std::variant<SubmitJob, CancelJob, OpenSession, CloseSession, NodeHeartbeat,
-                                  NodeReports, LogDurable, ScriptCondition, HttpOutcome,
-                                  CollectJobs, HoldPlacement>;
+using InputMessage =
+    std::variant<SubmitJob, CancelJob, OpenSession, CloseSession, NodeHeartbeat, NodeReports,
+                 LogDurable, ScriptCondition, HttpOutcome, CollectJobs, HoldPlacement>;
 
 struct Input {
   InputMessage message;

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/checker.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "controller/core/lifecycle.h"
+
+namespace cronium::sim {
+
+using controller::IsEnded;
+
+void Checker::CheckAlone(const std::string& job) const {
+  const auto it = scripts_.find(job);
+  if (it == scripts_.end()) return;
+  std::vector<std::string> running;
+  for (const Script& script : it->second) {
+    if (!script.frozen) running.push_back(script.execution);
+  }
+  if (running.size() > 1) {
+    scheduler_->Fail(
+        absl::StrCat("two attempts of ", job, " run at once: ", absl::StrJoin(running, ", ")));
+  }
+}
+
+void Checker::OnScriptStarted(const std::string& job, const std::string& execution) {
+  scripts_[job].push_back({execution, false});
+  CheckAlone(job);
+}
+
+void Checker::OnScriptEnded(const std::string& job, const std::string& execution) {
+  std::vector<Script>& scripts = scripts_[job];
+  const auto it = std::find_if(scripts.begin(), scripts.end(),
+                               [&](const Script& s) { return s.execution == execution; });
+  if (it != scripts.end()) scripts.erase(it);
+}
+
+void Checker::OnScriptFrozen(const std::string& job, const std::string& execution, bool frozen) {
+  for (Script& script : scripts_[job]) {
+    if (script.execution == execution) script.frozen = frozen;
+  }
+  CheckAlone(job);
+}
+
+void Checker::OnWritten(const std::string& execution, int stream, absl::string_view bytes) {
+  logs_[execution].written.at(static_cast<size_t>(stream)).append(bytes.data(), bytes.size());
+}
+
+void Checker::OnLogStored(const std::string& execution, const v1::LogChunk& chunk) {
+  Log& log = logs_[execution];
+  if (chunk.first_seq() != log.last_seq + 1) {
+    scheduler_->Fail(absl::StrCat("the log of ", execution, " goes on at ", chunk.first_seq(),
+                                  " after ", log.last_seq));
+  }
+  log.last_seq = chunk.first_seq() + chunk.entry_count() - 1;
+  const size_t stream = chunk.stream() == v1::LOG_STREAM_STDOUT ? 0 : 1;
+  const std::string& written = log.written.at(stream);
+  size_t& stored = log.stored.at(stream);
+  if (written.compare(stored, chunk.data().size(), chunk.data()) != 0) {
+    scheduler_->Fail(absl::StrCat("the log of ", execution,
+                                  " is no prefix of what was written: ", "stream ", stream,
+                                  " byte ", stored, " entry ", chunk.first_seq()));
+  }
+  stored += chunk.data().size();
+}
+
+void Checker::OnCommitted(const controller::Change& change) {
+  if (const auto* insert = std::get_if<controller::InsertJob>(&change)) {
+    CheckJob(insert->job, true);
+  } else if (const auto* update = std::get_if<controller::UpdateJob>(&change)) {
+    CheckJob(update->job, false);
+  } else if (const auto* put = std::get_if<controller::PutExecution>(&change)) {
+    CheckExecution(put->execution);
+  }
+}
+
+void Checker::CheckJob(const v1::Job& job, bool is_new) {
+  if (is_new) {
+    if (const auto [it, fresh] = by_request_.emplace(job.request_id(), job.id()); !fresh) {
+      scheduler_->Fail(absl::StrCat("request ", job.request_id(), " became two jobs, ", it->second,
+                                    " and ", job.id()));
+    }
+    unended_.insert(job.id());
+  } else {
+    const auto before = jobs_.find(job.id());
+    if (before == jobs_.end()) scheduler_->Fail(absl::StrCat("update of no job: ", job.id()));
+    const v1::Job& was = before->second;
+    // Back to the queue only for another attempt.
+    const bool again = was.state() == v1::JOB_STATE_RUNNING &&
+                       job.state() == v1::JOB_STATE_QUEUED && job.attempt() == was.attempt();
+    if ((job.state() < was.state() && !again) || IsEnded(was.state()) ||
+        job.attempt() < was.attempt()) {
+      scheduler_->Fail(absl::StrCat("job ", job.id(), " went back from ",
+                                    v1::JobState_Name(was.state()), " to ",
+                                    v1::JobState_Name(job.state())));
+    }
+  }
+  if (IsEnded(job.state())) unended_.erase(job.id());
+  jobs_[job.id()] = job;
+}
+
+void Checker::CheckExecution(const v1::Execution& execution) {
+  const auto before = executions_.find(execution.id());
+  if (before != executions_.end()) {
+    const v1::ExecutionState was = before->second.state();
+    if (execution.state() < was || IsEnded(was)) {
+      scheduler_->Fail(absl::StrCat("execution ", execution.id(), " went back from ",
+                                    v1::ExecutionState_Name(was), " to ",
+                                    v1::ExecutionState_Name(execution.state())));
+    }
+  }
+  if (IsEnded(execution.state()) && !execution.log().uncertain()) {
+    const Log& log = logs_[execution.id()];
+    for (const size_t stream : {size_t{0}, size_t{1}}) {
+      if (log.stored.at(stream) == log.written.at(stream).size()) continue;
+      scheduler_->Fail(absl::StrCat("execution ", execution.id(), " is seen as ",
+                                    v1::ExecutionState_Name(execution.state()), " while ",
+                                    log.stored.at(stream), " of ", log.written.at(stream).size(),
+                                    " bytes of stream ", stream, " are stored"));
+    }
+  }
+  executions_[execution.id()] = execution;
+}
+
+void Checker::OnAnswered(const std::string& request_id, const std::string& job_id) {
+  if (!jobs_.contains(job_id)) {
+    scheduler_->Fail(absl::StrCat("job ", job_id, " is answered and not durable"));
+  }
+  const auto [it, fresh] = accepted_.emplace(request_id, job_id);
+  if (!fresh && it->second != job_id) {
+    scheduler_->Fail(
+        absl::StrCat("request ", request_id, " was answered with ", it->second, " and ", job_id));
+  }
+}
+
+bool Checker::AllEnded() const { return unended_.empty(); }
+
+std::string Checker::Unended() const {
+  std::string text;
+  for (const std::string& id : unended_) {
+    const v1::Job& job = jobs_.at(id);
+    absl::StrAppend(&text, "\n  ", id, " ", v1::JobState_Name(job.state()), " attempt ",
+                    job.attempt(), " on ", job.node(), " ", job.execution_id());
+    const auto execution = executions_.find(job.execution_id());
+    if (execution == executions_.end()) continue;
+    absl::StrAppend(&text, " ", v1::ExecutionState_Name(execution->second.state()), " final seq ",
+                    execution->second.final_log_seq());
+    const auto log = logs_.find(job.execution_id());
+    if (log != logs_.end()) absl::StrAppend(&text, " stored ", log->second.last_seq);
+  }
+  return text;
+}
+
+void Checker::CheckEnd() const {
+  for (const auto& [request, job] : accepted_) {
+    if (!jobs_.contains(job)) scheduler_->Fail(absl::StrCat("accepted job ", job, " is lost"));
+  }
+  for (const auto& [job, scripts] : scripts_) {
+    if (!scripts.empty()) {
+      scheduler_->Fail(
+          absl::StrCat("job ", job, " has ended and ", scripts.front().execution, " still runs"));
+    }
+  }
+}
+
+}  // namespace cronium::sim

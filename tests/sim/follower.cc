@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/follower.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "controller/core/lifecycle.h"
+
+namespace cronium::sim {
+
+void Follower::Connect() {
+  if (ended_ || follow_ != nullptr) return;
+  const absl::StatusOr<v1::Job> job = store_->GetJob(job_id_);
+  if (!job.ok()) return;
+  v1::FollowLogsRequest request;
+  request.set_job_id(job_id_);
+  catching_up_ = !execution_id_.empty() && job->execution_id() != execution_id_;
+  if (catching_up_) request.set_execution_id(execution_id_);
+  request.set_follow(!catching_up_);
+  request.set_after_seq(last_seq_);
+  follow_ = std::make_unique<controller::LogFollow>(
+      controller::LogFollowSources{
+          .store = store_,
+          .read = [this](const controller::LogKey& key, uint64_t after,
+                         int64_t max) -> absl::StatusOr<controller::ReadResult> {
+            return logs_->Read(key.execution_id, after, max);
+          },
+          .read_tail = [](const controller::LogKey&, uint64_t) { return uint64_t{0}; },
+          .seek_time = [](const controller::LogKey&, absl::Time) { return uint64_t{0}; },
+          .summary = [this](const controller::LogKey& key) -> absl::StatusOr<controller::LogState> {
+            controller::LogState state;
+            state.durable_seq = logs_->DurableSeq(key.execution_id);
+            return state;
+          },
+          .subscribe = [this](const controller::LogKey& key,
+                              controller::LogStore::DurableCallback callback)
+              -> absl::StatusOr<std::unique_ptr<controller::LogSubscription>> {
+            return logs_->Subscribe(key.execution_id, std::move(callback));
+          }},
+      *job, request, [this] { SchedulePump(); });
+  follow_->OnJobChange();
+  SchedulePump();
+}
+
+void Follower::OnJobChange() {
+  if (follow_ == nullptr) return;
+  follow_->OnJobChange();
+  SchedulePump();
+}
+
+void Follower::SchedulePump() {
+  if (std::exchange(pump_due_, true)) return;
+  // A slow reader now and then.
+  const absl::Duration pause =
+      scheduler_->random()->Chance(0.05)
+          ? scheduler_->random()->Between(absl::Milliseconds(10), absl::Seconds(5))
+          : absl::Microseconds(50);
+  scheduler_->After(pause, [this] {
+    pump_due_ = false;
+    Pump();
+  });
+}
+
+void Follower::Pump() {
+  while (follow_ != nullptr) {
+    v1::FollowLogsResponse message;
+    const absl::StatusOr<bool> more = follow_->Advance(&message);
+    if (!more.ok()) scheduler_->Fail(absl::StrCat("a follower: ", more.status().ToString()));
+    if (!*more) return;
+    Take(message);
+  }
+}
+
+void Follower::Take(const v1::FollowLogsResponse& message) {
+  if (message.chunks_size() > 0 && message.execution_id() != execution_id_) {
+    if (last_seq_ > 0 && message.chunks(0).first_seq() > 1) {
+      // Another attempt took over just before the stream began, so that the position was taken for
+      // one of that attempt's: asks again, as the command line's follower does.
+      follow_.reset();
+      scheduler_->After(absl::Microseconds(10), [this] { Connect(); });
+      return;
+    }
+    execution_id_ = message.execution_id();
+    last_seq_ = 0;
+  }
+  for (const v1::LogChunk& chunk : message.chunks()) {
+    if (chunk.first_seq() != last_seq_ + 1) {
+      scheduler_->Fail(absl::StrCat("a follower of ", execution_id_, " sees ", chunk.first_seq(),
+                                    " after ", last_seq_));
+    }
+    last_seq_ = chunk.first_seq() + chunk.entry_count() - 1;
+  }
+  if (!message.has_job()) return;
+  follow_.reset();
+  if (catching_up_) {
+    execution_id_.clear();
+    last_seq_ = 0;
+    scheduler_->After(absl::Microseconds(10), [this] { Connect(); });
+    return;
+  }
+  ended_ = true;
+  if (!controller::IsEnded(message.job().state())) {
+    scheduler_->Fail(absl::StrCat("following ", job_id_, " ended before the job"));
+  }
+  const std::string& last = message.job().execution_id();
+  const uint64_t stored = last.empty() ? 0 : logs_->DurableSeq(last);
+  if (stored > 0 && (last != execution_id_ || stored != last_seq_)) {
+    scheduler_->Fail(absl::StrCat("following ", job_id_, " ended at ", last_seq_, " of ", stored));
+  }
+}
+
+}  // namespace cronium::sim
