@@ -34,7 +34,7 @@ bool IsMethod(absl::string_view method) {
 bool IsBelow(const HttpUrl& base, const HttpUrl& url) {
   if (base.origin != url.origin) return false;
   const std::string lower = absl::AsciiStrToLower(url.text);
-  const absl::string_view path = lower.substr(0, lower.find('?'));
+  const absl::string_view path = absl::string_view(lower).substr(0, lower.find('?'));
   if (absl::StrContains(path, "%2e") || absl::StrContains(path, "%2f") ||
       absl::StrContains(path, "%5c") || absl::StrContains(path, "\\")) {
     return false;
