@@ -2,6 +2,7 @@
 #include "controller/api/agent_service.h"
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -116,40 +117,49 @@ class UploadStream final : public PullStream<UploadReactor, v1::UploadLogsRespon
  public:
   UploadStream(const Services& services, const std::string& node)
       : PullStream(services.executor),
-        intake_({.hub = services.hub,
-                 .live = services.live,
-                 .append =
-                     [logs = services.logs](LogKey key, int64_t limit_bytes,
-                                            std::vector<v1::LogChunk> chunks,
-                                            LogStore::AppendCallback done) {
-                       return logs->Append(std::move(key), limit_bytes, std::move(chunks),
-                                           std::move(done));
-                     },
-                 .durable = [core = services.core](
-                                LogDurable durable) { core->PostUrgent(std::move(durable)); }},
-                {.wake = [this] { Wake(); },
-                 .hold = [this] { return AddHold(); },
-                 .read_on =
-                     [this] {
-                       StartRead(&request_);
-                       RemoveHold();
-                     }},
-                node) {
+        intake_(std::make_shared<LogIntake>(
+            LogIntake::Services{
+                .hub = services.hub,
+                .live = services.live,
+                .append =
+                    [logs = services.logs](LogKey key, int64_t limit_bytes,
+                                           std::vector<v1::LogChunk> chunks,
+                                           LogStore::AppendCallback done) {
+                      return logs->Append(std::move(key), limit_bytes, std::move(chunks),
+                                          std::move(done));
+                    },
+                .durable = [core = services.core](
+                               LogDurable durable) { core->PostUrgent(std::move(durable)); }},
+            LogIntake::Stream{.wake = [this] { Wake(); },
+                              .hold = [this] { return AddHold(); },
+                              .read_on =
+                                  [this] {
+                                    StartRead(&request_);
+                                    RemoveHold();
+                                  }},
+            node)) {
     StartRead(&request_);
   }
 
  private:
   void OnReadDone(bool ok) override {
     if (!ok) {
-      intake_.OnEnd();
+      intake_->OnEnd();
       return;
     }
-    if (intake_.Take(std::move(request_))) StartRead(&request_);
+    if (intake_->Take(std::move(request_))) StartRead(&request_);
+  }
+
+  // A read that waits for the store, which may wait for a full disk, must not keep the stream.
+  void OnCancel() override {
+    const bool held = intake_->StopReading();
+    PullStream::OnCancel();
+    if (held) RemoveHold();
   }
 
   PullResult Pull(v1::UploadLogsResponse* message) override {
     std::optional<absl::Status> end;
-    std::optional<v1::UploadLogsResponse> next = intake_.Next(&end);
+    std::optional<v1::UploadLogsResponse> next = intake_->Next(&end);
     if (next.has_value()) {
       message->Swap(&*next);
       return PullResult::Message();
@@ -157,9 +167,9 @@ class UploadStream final : public PullStream<UploadReactor, v1::UploadLogsRespon
     return end.has_value() ? PullResult::Finish(ToGrpcStatus(*end)) : PullResult::Wait();
   }
 
-  void OnStopped() override { intake_.Close(); }
+  void OnStopped() override { intake_->Close(); }
 
-  LogIntake intake_;
+  const std::shared_ptr<LogIntake> intake_;
   v1::UploadLogsRequest request_;
 };
 

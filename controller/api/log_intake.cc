@@ -27,7 +27,7 @@ bool LogIntake::Take(v1::UploadLogsRequest request) {
   for (v1::ExecutionLogChunks& log : *request.mutable_batch()->mutable_logs()) Append(&log);
   MutexLock lock(&mutex_);
   // The hold lets OnAppended start the next read from the log writer's thread.
-  read_paused_ = held_back_ > 0 && stream_.hold();
+  read_paused_ = held_back_ > 0 && !cancelled_ && stream_.hold();
   return !read_paused_;
 }
 
@@ -73,19 +73,16 @@ void LogIntake::Append(v1::ExecutionLogChunks* log) {
   }
   std::vector<v1::LogChunk> chunks(std::make_move_iterator(log->mutable_chunks()->begin()),
                                    std::make_move_iterator(log->mutable_chunks()->end()));
-  {
-    MutexLock lock(&mutex_);
-    ++under_way_;
-  }
   FaultOn("controller.log_append");
   const auto held = std::make_shared<bool>(false);
-  const bool room = services_.append(
-      LogKey{live->execution.namespace_(), live->execution.id(),
-             ToTime(live->execution.assign_time())},
-      live->spec->container().resources().log_bytes(), std::move(chunks),
-      [this, ack = std::move(ack), held](absl::StatusOr<AppendResult> result) mutable {
-        OnAppended(std::move(ack), held, result);
-      });
+  const bool room =
+      services_.append(LogKey{live->execution.namespace_(), live->execution.id(),
+                              ToTime(live->execution.assign_time())},
+                       live->spec->container().resources().log_bytes(), std::move(chunks),
+                       [self = shared_from_this(), ack = std::move(ack),
+                        held](absl::StatusOr<AppendResult> result) mutable {
+                         self->OnAppended(std::move(ack), held, result);
+                       });
   if (!room) HoldBack(held);
 }
 
@@ -120,11 +117,13 @@ void LogIntake::OnAppended(v1::LogAck ack, const std::shared_ptr<bool>& held,
     }
     if (!result.ok() && !end_.has_value()) end_ = result.status();
     if (result.ok()) *next_.add_acks() = std::move(ack);
+    if (closed_) return;
+    ++calls_;
   }
   if (read_on) stream_.read_on();
   stream_.wake();
   MutexLock lock(&mutex_);
-  --under_way_;
+  --calls_;
   idle_.NotifyAll();
 }
 
@@ -145,10 +144,16 @@ std::optional<v1::UploadLogsResponse> LogIntake::Next(std::optional<absl::Status
   return std::nullopt;
 }
 
-// The log writer never waits for this thread, so the wait ends.
+bool LogIntake::StopReading() {
+  MutexLock lock(&mutex_);
+  cancelled_ = true;
+  return std::exchange(read_paused_, false);
+}
+
 void LogIntake::Close() {
   MutexLock lock(&mutex_);
-  while (under_way_ > 0) idle_.Wait(&mutex_);
+  closed_ = true;
+  while (calls_ > 0) idle_.Wait(&mutex_);
 }
 
 }  // namespace cronium::controller

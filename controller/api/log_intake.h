@@ -21,8 +21,10 @@ namespace cronium::controller {
 // What comes up one agent's Log stream: batches go to the log store, its acknowledgements back.
 // Reads pause while the store has enough to do.
 //
-// Take is called for one request at a time; the store's answers come on another thread.
-class LogIntake {
+// Take is called for one request at a time; the store's answers come on another thread. It stays
+// for the last of them, which a full disk may hold up for as long as it likes: the stream goes
+// before.
+class LogIntake : public std::enable_shared_from_this<LogIntake> {
  public:
   struct Services {
     const SessionHub* hub;
@@ -55,7 +57,9 @@ class LogIntake {
   // The next response; nothing while there is none. `end` is set when the stream is to end.
   std::optional<v1::UploadLogsResponse> Next(std::optional<absl::Status>* end);
 
-  // Appends that are under way still point here: waits for them.
+  // The stream is cancelled: whether a hold was taken, which is now to be let go.
+  bool StopReading();
+  // The stream is going: it is not called any more once this returned.
   void Close();
 
  private:
@@ -72,10 +76,13 @@ class LogIntake {
   uint64_t epoch_ = 0;
 
   Mutex mutex_;
+  // No call of the stream is under way.
   CondVar idle_;
   // Acks gather here while a write is under way.
   v1::UploadLogsResponse next_ ABSL_GUARDED_BY(mutex_);
-  int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
+  int calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   int held_back_ ABSL_GUARDED_BY(mutex_) = 0;
   bool read_paused_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);

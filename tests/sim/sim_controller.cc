@@ -65,21 +65,22 @@ class SimController::Upload : public LogCall::End, public std::enable_shared_fro
       : owner_(owner),
         node_(node),
         call_(std::move(call)),
-        intake_(
-            {.hub = &owner->hub_,
-             .live = &owner->live_,
-             .append =
-                 [this](const controller::LogKey& key, int64_t, std::vector<v1::LogChunk> chunks,
-                        controller::LogStore::AppendCallback done) {
-                   return Append(key, std::move(chunks), std::move(done));
-                 },
-             .durable =
-                 [owner](controller::LogDurable durable) { owner->Post(std::move(durable)); },
-             .window_bytes = kWindowBytes},
-            {.wake = [this] { Pull(); },
-             .hold = [this] { return !over_; },
-             .read_on = [this] { ReadOn(); }},
-            node) {}
+        intake_(std::make_shared<controller::LogIntake>(
+            controller::LogIntake::Services{
+                .hub = &owner->hub_,
+                .live = &owner->live_,
+                .append =
+                    [this](const controller::LogKey& key, int64_t, std::vector<v1::LogChunk> chunks,
+                           controller::LogStore::AppendCallback done) {
+                      return Append(key, std::move(chunks), std::move(done));
+                    },
+                .durable =
+                    [owner](controller::LogDurable durable) { owner->Post(std::move(durable)); },
+                .window_bytes = kWindowBytes},
+            controller::LogIntake::Stream{.wake = [this] { Pull(); },
+                                          .hold = [this] { return !over_; },
+                                          .read_on = [this] { ReadOn(); }},
+            node)) {}
 
   void OnRequest(v1::UploadLogsRequest request) override {
     requests_.push_back(std::move(request));
@@ -87,7 +88,7 @@ class SimController::Upload : public LogCall::End, public std::enable_shared_fro
   }
   void OnEnd(bool gone) override {
     if (!gone) {
-      intake_.OnEnd();
+      intake_->OnEnd();
     } else {
       over_ = true;
       requests_.clear();
@@ -101,7 +102,7 @@ class SimController::Upload : public LogCall::End, public std::enable_shared_fro
       requests_.erase(requests_.begin());
       if (request.has_hello()) epoch_ = request.hello().session_epoch();
       may_append_ = epoch_ == owner_->hub_.EpochOf(node_);
-      reading_ = intake_.Take(std::move(request));
+      reading_ = intake_->Take(std::move(request));
     }
   }
   void ReadOn() {
@@ -125,7 +126,7 @@ class SimController::Upload : public LogCall::End, public std::enable_shared_fro
   }
   void Pull() {
     std::optional<absl::Status> end;
-    while (std::optional<v1::UploadLogsResponse> next = intake_.Next(&end)) {
+    while (std::optional<v1::UploadLogsResponse> next = intake_->Next(&end)) {
       if (!over_) call_->Send(*std::move(next));
     }
     if (end.has_value() && !over_) call_->Finish(*end);
@@ -139,7 +140,7 @@ class SimController::Upload : public LogCall::End, public std::enable_shared_fro
   bool over_ = false;
   bool may_append_ = false;
   uint64_t epoch_ = 0;
-  controller::LogIntake intake_;
+  const std::shared_ptr<controller::LogIntake> intake_;
 };
 
 SimController::SimController(const ControllerMachine& machine)

@@ -215,8 +215,13 @@ TEST_F(ControllerTest, KeepsEverythingOverARestart) {
   }
   Restart();
   EXPECT_EQ(Get(job).job().state(), v1::JOB_STATE_RUNNING);
-  // The new agent holds nothing: the execution that had begun is lost, and another follows.
+  // The new agent's journal does not know the execution that had begun on its host: it is asked to
+  // look for it, not to begin it, and its word that it is gone is followed by another attempt.
   SimAgent agent(Channel(), "n1");
+  const v1::Assignment began = agent.NextAssignment();
+  EXPECT_EQ(began.execution_id(), execution);
+  EXPECT_TRUE(began.began());
+  agent.Report(execution, v1::EXECUTION_STATE_LOST, 1, v1::END_REASON_NODE_LOST);
   const v1::Assignment second = agent.NextAssignment();
   EXPECT_EQ(second.job_id(), job);
   EXPECT_EQ(second.attempt(), 2);

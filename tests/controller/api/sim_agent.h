@@ -36,6 +36,11 @@ class SimAgent {
       v1::HeldExecution* execution = hello->add_held();
       execution->set_execution_id(id);
       execution->set_state(state);
+      if (state < v1::EXECUTION_STATE_SUCCEEDED) continue;
+      // All of its log is still there.
+      v1::HeldLog* log = hello->add_logs();
+      log->set_execution_id(id);
+      log->set_last_seq(1'000'000);
     }
     EXPECT_TRUE(session_->Write(request));
     v1::SessionResponse welcome;
