@@ -437,6 +437,11 @@ void ExecutionMachine::EndUnstarted() {
   } else if ((engine_ == Engine::kCreated || maybe_created_) && !removal_tried_) {
     Do(Call::kRemove, Pending::kRemove);
     return;
+  } else if (maybe_started_ && engine_ == Engine::kCreated) {
+    // docs/protocol.md P31: its start may take effect yet, so its end is not said before it is
+    // gone.
+    if (Due(remove_retry_ns_)) Do(Call::kRemove, Pending::kRemove);
+    return;
   }
   if (LogIsClosed()) ReportEnd();
 }

@@ -325,6 +325,12 @@ void ExecutionManager::Perform(const PendingCall& pending) {
               }));
       break;
     case Call::kRemove:
+      if (entry->machine.alive()) {
+        if (const absl::Status status = EndLease(entry); !status.ok()) {
+          Apply(entry, entry->machine.OnRemoved(status, Now()));
+          break;
+        }
+      }
       runtime_->Remove(
           id, /*force=*/true,
           Answering<Status>(*entry, [](Machine* machine, const Status& status, int64_t now) {

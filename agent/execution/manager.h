@@ -126,6 +126,8 @@ class ExecutionManager : public SessionEvents {
     bool has_run_folder = false;
     // As in its lease file.
     int64_t lease_end_ns = kLeaseForever;
+    // Its lease file has an end in the past, for good: nothing of it starts any more.
+    bool lease_over = false;
     CallId image_call = 0;
     CallId wait_call = 0;
     // Of its end report; 0 before.
@@ -190,6 +192,7 @@ class ExecutionManager : public SessionEvents {
   void DropReportsOf(const std::string& id);
   // Writes the lease file where its end has moved enough, or, with `now_due`, at all.
   void RenewLease(Entry* entry, bool now_due);
+  absl::Status EndLease(Entry* entry);
   int64_t LeaseEnd(const v1::Assignment& assignment) const;
 
   // Of manager_recovery.cc.

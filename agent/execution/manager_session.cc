@@ -288,9 +288,22 @@ int64_t ExecutionManager::LeaseEnd(const v1::Assignment& assignment) const {
                     ToDuration(assignment.spec().timeouts().stop_grace()));
 }
 
+// docs/protocol.md P31: a start that the engine carries out late finds an ended lease, and
+// cronium-init does not begin the script.
+absl::Status ExecutionManager::EndLease(Entry* entry) {
+  if (!entry->has_run_folder || entry->lease_over) return absl::OkStatus();
+  const absl::Status status = run_folders_.WriteLease(entry->machine.id(), 1);
+  if (status.ok()) {
+    entry->lease_over = true;
+  } else {
+    LogError("lease cannot be ended", {{"execution", entry->machine.id()}, {"error", status}});
+  }
+  return status;
+}
+
 void ExecutionManager::RenewLease(Entry* entry, bool now_due) {
   const int64_t end_ns = LeaseEnd(entry->assignment);
-  if (end_ns <= entry->lease_end_ns || !entry->machine.alive()) return;
+  if (entry->lease_over || end_ns <= entry->lease_end_ns || !entry->machine.alive()) return;
   const absl::Duration step = LostAfter(entry->assignment) / kLeaseStepDivisor;
   if (!now_due && end_ns - entry->lease_end_ns <= absl::ToInt64Nanoseconds(step)) return;
   if (entry->has_run_folder) {
