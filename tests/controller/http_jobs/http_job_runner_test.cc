@@ -220,7 +220,8 @@ TEST_F(HttpJobRunnerTest, CutsAnAnswerAtItsLimit) {
 
 TEST_F(HttpJobRunnerTest, KeepsALargeBodyByteForByte) {
   std::string body;
-  for (int i = 0; body.size() < (4 << 20) - 10; ++i) absl::StrAppend(&body, i * 7919, "\n\xff");
+  for (uint32_t i = 0; body.size() < (4 << 20) - 10; ++i)
+    absl::StrAppend(&body, i * 7919, "\n\xff");
   HttpPeer peer([&](const PeerRequest&) { return HttpPeer::Answer(200, body); });
   v1::HttpSpec spec = Get(peer);
   spec.set_max_response_bytes(4 << 20);
