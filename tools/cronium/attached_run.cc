@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/cronium/attached_run.h"
 
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/ids.h"
 #include "tools/cronium/errors.h"
 #include "tools/cronium/exit_code.h"
 #include "tools/cronium/following.h"
@@ -16,6 +18,16 @@ namespace {
 
 // A job that waits for longer is told about.
 constexpr absl::Duration kPatience = absl::Seconds(1);
+
+// Submits the job, prints its id, and leaves it to run.
+int SubmitDetached(CommandContext& context, Client* client, const v1::CreateJobRequest& request) {
+  const absl::StatusOr<v1::CreateJobResponse> created = client->CreateJob(request);
+  if (!created.ok()) return context.Fail(created.status());
+  const absl::Status printed = context.output == OutputFormat::kJson
+                                   ? context.PrintJson(created->job())
+                                   : context.streams->Out(absl::StrCat(created->job().id(), "\n"));
+  return printed.ok() ? 0 : context.Fail(printed);
+}
 
 }  // namespace
 
@@ -165,13 +177,19 @@ void AttachedRun::Say(absl::string_view text) {
   if (!quiet_) context_->streams->Notice(text);
 }
 
-int SubmitDetached(CommandContext& context, Client* client, const v1::CreateJobRequest& request) {
-  const absl::StatusOr<v1::CreateJobResponse> created = client->CreateJob(request);
-  if (!created.ok()) return context.Fail(created.status());
-  const absl::Status printed = context.output == OutputFormat::kJson
-                                   ? context.PrintJson(created->job())
-                                   : context.streams->Out(absl::StrCat(created->job().id(), "\n"));
-  return printed.ok() ? 0 : context.Fail(printed);
+int SubmitJob(CommandContext& context, v1::JobSpec spec, const SubmitOptions& options) {
+  // Before the connection, whose threads must not take the signals.
+  std::unique_ptr<Interrupts> interrupts;
+  if (!options.detach) interrupts = context.process.take_interrupts();
+  auto client = context.Connect();
+  if (!client.ok()) return context.Fail(client.status());
+  v1::CreateJobRequest request;
+  request.set_namespace_(context.name_space);
+  *request.mutable_spec() = std::move(spec);
+  request.set_request_id(options.request_id.empty() ? absl::StrCat("cli-", RandomBase62(22))
+                                                    : options.request_id);
+  if (options.detach) return SubmitDetached(context, client->get(), request);
+  return AttachedRun(&context, client->get(), interrupts.get(), options.quiet).Run(request);
 }
 
 }  // namespace cronium::cli

@@ -48,8 +48,16 @@ class AttachedRun {
   bool left_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-// Submits the job, prints its id, and leaves it to run; the status to exit with.
-int SubmitDetached(CommandContext& context, Client* client, const v1::CreateJobRequest& request);
+struct SubmitOptions {
+  // Made up where it is empty.
+  std::string request_id;
+  // Prints the job's id, and leaves the job to run.
+  bool detach = false;
+  bool quiet = false;
+};
+
+// Connects, submits the job and, unless it is detached, stays with it; the status to exit with.
+int SubmitJob(CommandContext& context, v1::JobSpec spec, const SubmitOptions& options);
 
 }  // namespace cronium::cli
 

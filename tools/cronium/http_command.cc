@@ -9,7 +9,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
-#include "common/ids.h"
 #include "common/json.h"
 #include "tools/cronium/attached_run.h"
 #include "tools/cronium/errors.h"
@@ -104,18 +103,7 @@ absl::Status AddLimits(const HttpFlags& flags, v1::JobSpec* spec) {
 int Run(CommandContext& context, const Flags& flags) {
   absl::StatusOr<v1::JobSpec> spec = BuildHttpSpec(flags.http, context.streams);
   if (!spec.ok()) return context.Fail(spec.status());
-  // Before the connection, whose threads must not take the signals.
-  std::unique_ptr<Interrupts> interrupts;
-  if (!flags.detach) interrupts = context.process.take_interrupts();
-  auto client = context.Connect();
-  if (!client.ok()) return context.Fail(client.status());
-  v1::CreateJobRequest request;
-  request.set_namespace_(context.name_space);
-  *request.mutable_spec() = *std::move(spec);
-  request.set_request_id(flags.request_id.empty() ? absl::StrCat("cli-", RandomBase62(22))
-                                                  : flags.request_id);
-  if (flags.detach) return SubmitDetached(context, client->get(), request);
-  return AttachedRun(&context, client->get(), interrupts.get(), flags.quiet).Run(request);
+  return SubmitJob(context, *std::move(spec), {flags.request_id, flags.detach, flags.quiet});
 }
 
 void AddRequest(CLI::App* http, HttpFlags* flags) {

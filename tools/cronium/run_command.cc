@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/ids.h"
 #include "tools/cronium/attached_run.h"
 #include "tools/cronium/job_spec.h"
 
@@ -37,22 +36,11 @@ int Run(CommandContext& context, const Flags& flags) {
                                                   context.process.environment, context.streams);
   if (!spec.ok()) return context.Fail(spec.status());
 
-  // Before the connection, whose threads must not take the signals.
-  std::unique_ptr<Interrupts> interrupts;
-  if (!flags.detach) interrupts = context.process.take_interrupts();
-  auto client = context.Connect();
-  if (!client.ok()) return context.Fail(client.status());
-  v1::CreateJobRequest request;
-  request.set_namespace_(context.name_space);
-  *request.mutable_spec() = *std::move(spec);
-  request.set_request_id(flags.request_id.empty() ? absl::StrCat("cli-", RandomBase62(22))
-                                                  : flags.request_id);
   if (flags.job.image.empty() && !flags.quiet) {
     context.streams->Notice(
         absl::StrCat("image ", defaults.image, " (", defaults.because, "; --image for another)"));
   }
-  if (flags.detach) return SubmitDetached(context, client->get(), request);
-  return AttachedRun(&context, client->get(), interrupts.get(), flags.quiet).Run(request);
+  return SubmitJob(context, *std::move(spec), {flags.request_id, flags.detach, flags.quiet});
 }
 
 void AddWhat(CLI::App* run, RunFlags* job) {
