@@ -15,6 +15,7 @@ ACCEPTING = "cronium.v1.JobService.CreateJob"
 
 # Lines that hardly compress: {lines} of 83 bytes, of which half remains. Then it holds its slot until it is over.
 FLOOD = """#!/bin/bash
+until [ "$(cronium_get_variable disk/flood)" = yes ]; do sleep 0.05; done
 awk 'BEGIN {{ srand(1); for (i = 1; i <= {lines}; ++i) printf "line %d %.16f%.16f%.16f%.16f\\n", i, rand(), rand(), rand(), rand() }}'
 until [ "$(cronium_get_variable disk/over)" = yes ]; do sleep 0.1; done
 """
@@ -25,6 +26,14 @@ def cluster(make_cluster):
     reserve = ["--disk-reserve-bytes", str(RESERVE)]
     return make_cluster(controller_flags=reserve, controller_disk=256 * MIB,
                         agent_flags=[*reserve, "--slots", "2"], agent_disk=512 * MIB)
+
+
+@pytest.fixture(autouse=True)
+def room(cluster):
+    """Gives back what a test took, so that one that fails leaves the next ones their disks."""
+    yield
+    for disk in (cluster.disk, cluster.nodes[0].disk):
+        disk.clear()
 
 
 def assert_all_lines(outcome, count):
@@ -50,12 +59,14 @@ def test_a_flood_fills_the_controllers_disk_and_nothing_is_lost(cluster):
     steady = api.submit("""#!/bin/bash
     i=0
     until [ "$(cronium_get_variable disk/over)" = yes ]; do echo "line $((++i))"; sleep 0.1; done
+    echo "line $((++i))"
     cronium_set_variable disk/last $i
     """)
     flood = api.submit(FLOOD.format(lines=lines), log_bytes=256 * MIB, cpu_millis=1000)
     waiting = api.submit("echo waited")
     assert api.serving(ACCEPTING)
 
+    api.set_variable("disk/flood", '"yes"')
     failure = wait_for("CreateJob to be refused", lambda: create_refusal(cluster), deadline=60)
     assert failure.code == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert failure.reason == "DISK_FULL"

@@ -24,7 +24,7 @@ class SmallDisk:
                 os.posix_fallocate(file.fileno(), file.tell(), take)
 
     def clear(self):
-        (self.folder / "foreign").unlink()
+        (self.folder / "foreign").unlink(missing_ok=True)
 
     def close(self):
         # Lazily: a process that was killed a moment ago may still be in it.
