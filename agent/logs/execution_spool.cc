@@ -17,7 +17,7 @@
 namespace cronium::agent {
 namespace {
 
-constexpr uint64_t kPage = 4096;
+constexpr uint64_t kSpoolPage = 4096;
 // Index records read at a time.
 constexpr size_t kReadRecords = 128;
 
@@ -332,7 +332,7 @@ absl::Status ExecutionSpool::Acknowledge(uint64_t durable_seq) {
   acknowledged_records_ = records;
   for (int stream : {0, 1}) {
     acknowledged_end_[stream] = ends[stream];
-    const uint64_t whole = ends[stream] / kPage * kPage;
+    const uint64_t whole = ends[stream] / kSpoolPage * kSpoolPage;
     if (whole < punched_[stream] + static_cast<uint64_t>(punch_step_bytes_)) continue;
     if (absl::Status status =
             PunchHole(files_[stream].get(), StreamPath(stream), punched_[stream], whole);

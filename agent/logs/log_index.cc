@@ -20,7 +20,7 @@ namespace {
 constexpr char kMagic[8] = {'C', 'R', 'O', 'N', 'L', 'I', 'D', 'X'};
 constexpr uint32_t kVersion = 1;
 constexpr uint64_t kSlotOffsets[2] = {512, 1024};
-constexpr uint64_t kPage = 4096;
+constexpr uint64_t kIndexPage = 4096;
 
 // Both as they lie in the file, in the host's byte order: a spool does not travel.
 struct DiskRecord {
@@ -262,7 +262,7 @@ absl::Status LogIndex::Acknowledge(uint64_t seq, uint64_t records) {
 absl::Status LogIndex::PunchAcknowledged(int64_t step_bytes) {
   // The last record stays, whoever acknowledged it: it says where the streams' files stand.
   const uint64_t records = acknowledged_records_ - (acknowledged_records_ > 0 ? 1 : 0);
-  const uint64_t end = (kHeaderBytes + records * kRecordBytes) / kPage * kPage;
+  const uint64_t end = (kHeaderBytes + records * kRecordBytes) / kIndexPage * kIndexPage;
   if (end < punched_ + static_cast<uint64_t>(step_bytes)) return absl::OkStatus();
   absl::Status status = PunchHole(fd_.get(), path_, punched_, end);
   if (status.ok()) punched_ = end;

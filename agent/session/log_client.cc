@@ -12,12 +12,10 @@ namespace cronium::agent {
 namespace {
 
 // Tasks: one read, one write and one end of the stream, one wake, one epoch per session.
-constexpr size_t kMailboxCapacity = 64;
+constexpr size_t kLogMailboxCapacity = 64;
 // LogSender gives a message when the one before is written.
-constexpr size_t kMaxQueuedMessages = 1;
+constexpr size_t kMaxQueuedBatches = 1;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
-
-int64_t Ns(absl::Duration duration) { return absl::ToInt64Nanoseconds(duration); }
 
 }  // namespace
 
@@ -27,7 +25,7 @@ LogClient::LogClient(LogClientOptions options, const Clock* clock, LogConnector 
       clock_(clock),
       connect_(std::move(connect)),
       sender_(sender),
-      mailbox_(kMailboxCapacity),
+      mailbox_(kLogMailboxCapacity),
       backoff_(options_.min_backoff, options_.max_backoff, options_.jitter),
       failures_("logs", options_.controller) {}
 
@@ -101,7 +99,7 @@ void LogClient::Connect() {
   const uint64_t generation = ++generation_;
   writing_ = false;
   absl::StatusOr<std::shared_ptr<Stream>> stream = connect_(
-      kMaxQueuedMessages,
+      kMaxQueuedBatches,
       {.on_response =
            [this, generation](v1::UploadLogsResponse response) {
              PostFor(generation, [this, response = std::move(response)] {
@@ -152,7 +150,7 @@ void LogClient::OnClosed(const absl::Status& status) {
   }
   failures_.Failed(status.ok() ? absl::UnavailableError("the controller ended the stream") : status,
                    Now());
-  connect_at_ns_ = Now() + Ns(backoff_.Next());
+  connect_at_ns_ = Now() + absl::ToInt64Nanoseconds(backoff_.Next());
 }
 
 }  // namespace cronium::agent

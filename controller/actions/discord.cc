@@ -16,8 +16,8 @@ namespace {
 
 // Discord counts 2000 characters; one is at most 4 bytes of UTF-8.
 constexpr size_t kMaxCharacters = 2000;
-constexpr size_t kMaxName = 1000;
-constexpr size_t kMaxJson = 200'000;
+constexpr size_t kMaxDiscordText = 1000;
+constexpr size_t kMaxDiscordJson = 200'000;
 constexpr size_t kMaxEmbeds = 10;
 
 size_t CountCharacters(absl::string_view text) {
@@ -29,7 +29,7 @@ bool IsSnowflake(absl::string_view id) {
          std::all_of(id.begin(), id.end(), [](char c) { return absl::ascii_isdigit(c); });
 }
 
-ActionResult ReadAnswer(const HttpResponse& response) {
+ActionResult ReadDiscordAnswer(const HttpResponse& response) {
   std::string said;
   std::optional<absl::Duration> retry_after;
   if (const auto members = JsonMembers(response.body); members.ok()) {
@@ -50,8 +50,8 @@ ActionResult ReadAnswer(const HttpResponse& response) {
 // The channel of a bot's message. `channelId` is what the helpers send.
 std::string ReadChannel(Params* params, bool required) {
   const char* name = params->Has("channel_id") ? "channel_id" : "channelId";
-  std::string id =
-      required ? params->RequiredText(name, kMaxName) : params->Text(name, kMaxName).value_or("");
+  std::string id = required ? params->RequiredText(name, kMaxDiscordText)
+                            : params->Text(name, kMaxDiscordText).value_or("");
   if (required && !id.empty() && !IsSnowflake(id)) {
     params->Wrong(name, "is not a channel's id, which has only digits");
   }
@@ -67,7 +67,7 @@ std::string ReadMessage(Params* params, bool bot) {
                                           "allows ",
                                           kMaxCharacters));
   }
-  const absl::string_view embeds = params->Json("embeds", '[', kMaxJson);
+  const absl::string_view embeds = params->Json("embeds", '[', kMaxDiscordJson);
   if (!embeds.empty() && JsonElements(embeds)->size() > kMaxEmbeds) {
     params->Wrong("embeds", absl::StrCat("has more than the ", kMaxEmbeds, " that Discord allows"));
   }
@@ -76,14 +76,14 @@ std::string ReadMessage(Params* params, bool bot) {
   }
   body.TextIf("content", content).RawIf("embeds", embeds);
   body.FlagIf("tts", params->Flag("tts"));
-  const absl::string_view mentions = params->Json("allowed_mentions", '{', kMaxJson);
+  const absl::string_view mentions = params->Json("allowed_mentions", '{', kMaxDiscordJson);
   body.Raw("allowed_mentions", mentions.empty() ? R"({"parse":[]})" : mentions);
   // A bot has its name and picture; a webhook may be given others.
   if (bot) {
-    body.RawIf("message_reference", params->Json("message_reference", '{', kMaxJson));
+    body.RawIf("message_reference", params->Json("message_reference", '{', kMaxDiscordJson));
   } else {
-    body.TextIf("username", params->Text("username", kMaxName));
-    body.TextIf("avatar_url", params->Text("avatar_url", kMaxName));
+    body.TextIf("username", params->Text("username", kMaxDiscordText));
+    body.TextIf("avatar_url", params->Text("avatar_url", kMaxDiscordText));
   }
   return body.Build();
 }
@@ -97,7 +97,7 @@ absl::StatusOr<ActionPlan> PlanDiscordMessage(Params* params, const v1::DiscordS
   const std::string channel = ReadChannel(params, bot);
   request.body = ReadMessage(params, bot);
   std::optional<std::string> thread;
-  if (!bot) thread = params->Text("thread_id", kMaxName);
+  if (!bot) thread = params->Text("thread_id", kMaxDiscordText);
   if (thread.has_value() && !IsSnowflake(*thread)) {
     params->Wrong("thread_id", "is not a thread's id, which has only digits");
   }
@@ -120,7 +120,7 @@ absl::StatusOr<ActionPlan> PlanDiscordMessage(Params* params, const v1::DiscordS
     plan.secrets = {secret.webhook_url(),
                     secret.webhook_url().substr(secret.webhook_url().rfind('/') + 1)};
   }
-  plan.read = ReadAnswer;
+  plan.read = ReadDiscordAnswer;
   plan.target = TargetOfUrl(request.url);
   plan.message = std::move(request);
   return plan;

@@ -17,7 +17,7 @@ namespace {
 // RFC 5321 section 4.5.3.1.
 constexpr size_t kMaxLocal = 64;
 constexpr size_t kMaxAddress = 254;
-constexpr size_t kMaxName = 200;
+constexpr size_t kMaxDisplayName = 200;
 // RFC 2045 section 6.7, without a soft line break's `=`.
 constexpr size_t kQuotedLine = 75;
 // No quoted-printable text holds `=_`, so this is in none of the parts that it separates.
@@ -147,9 +147,9 @@ absl::StatusOr<MailAddress> ParseMailAddress(absl::string_view text) {
     if (open == absl::string_view::npos) return absl::InvalidArgumentError("has a > without a <");
     out.name = Unquote(absl::StripAsciiWhitespace(address.substr(0, open)));
     address.remove_prefix(open + 1);
-    if (out.name.size() > kMaxName) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("has a name of ", out.name.size(), " bytes; ", kMaxName, " are allowed"));
+    if (out.name.size() > kMaxDisplayName) {
+      return absl::InvalidArgumentError(absl::StrCat("has a name of ", out.name.size(), " bytes; ",
+                                                     kMaxDisplayName, " are allowed"));
     }
   }
   if (absl::Status status = CheckAddress(address); !status.ok()) return status;

@@ -13,8 +13,8 @@ namespace {
 
 // Slack cuts texts beyond 40,000 characters, and refuses larger calls.
 constexpr size_t kMaxText = 160'000;
-constexpr size_t kMaxName = 1000;
-constexpr size_t kMaxJson = 200'000;
+constexpr size_t kMaxSlackText = 1000;
+constexpr size_t kMaxSlackJson = 200'000;
 
 // A webhook answers `ok`, or a status and a word.
 ActionResult ReadWebhookAnswer(const HttpResponse& response) {
@@ -48,21 +48,21 @@ absl::StatusOr<ActionPlan> PlanSlackMessage(Params* params, const v1::SlackSecre
   const bool bot = !secret.bot_token().empty();
   JsonObject body;
   if (bot) {
-    body.Text("channel", params->RequiredText("channel", kMaxName));
+    body.Text("channel", params->RequiredText("channel", kMaxSlackText));
   } else {
-    body.TextIf("channel", params->Text("channel", kMaxName));
+    body.TextIf("channel", params->Text("channel", kMaxSlackText));
   }
   // `message` is what some scripts of the first generation call it.
   const bool old_name = !params->Has("text") && params->Has("message");
   const std::optional<std::string> text = params->Text(old_name ? "message" : "text", kMaxText);
-  const absl::string_view blocks = params->Json("blocks", '[', kMaxJson);
-  const absl::string_view attachments = params->Json("attachments", '[', kMaxJson);
+  const absl::string_view blocks = params->Json("blocks", '[', kMaxSlackJson);
+  const absl::string_view attachments = params->Json("attachments", '[', kMaxSlackJson);
   if (text.value_or("").empty() && blocks.empty() && attachments.empty()) {
     params->Wrong("text", "is required where there are neither blocks nor attachments");
   }
   body.TextIf("text", text).RawIf("blocks", blocks).RawIf("attachments", attachments);
   for (const char* name : {"username", "icon_emoji", "icon_url", "thread_ts"}) {
-    body.TextIf(name, params->Text(name, kMaxName));
+    body.TextIf(name, params->Text(name, kMaxSlackText));
   }
   for (const char* name : {"mrkdwn", "unfurl_links", "unfurl_media", "reply_broadcast"}) {
     body.FlagIf(name, params->Flag(name));

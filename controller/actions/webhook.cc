@@ -19,7 +19,7 @@ namespace cronium::controller {
 namespace {
 
 constexpr size_t kMaxUrl = 8192;
-constexpr size_t kMaxHeaders = 50;
+constexpr size_t kMaxCallHeaders = 50;
 constexpr size_t kMaxAnswerBytes = 256 << 10;
 
 bool IsMethod(absl::string_view method) {
@@ -70,7 +70,7 @@ std::string ReadUrl(Params* params, const v1::WebhookSecret* secret) {
   return url.has_value() ? *url : JoinPath(secret->base_url(), path.value_or(""));
 }
 
-void CheckUrl(Params* params, const std::string& text, const v1::WebhookSecret* secret) {
+void CheckCallUrl(Params* params, const std::string& text, const v1::WebhookSecret* secret) {
   if (text.empty()) return;
   const char* name = params->Has("url") ? "url" : "path";
   const absl::StatusOr<HttpUrl> url = ParseHttpUrl(text);
@@ -100,7 +100,7 @@ std::string ReadBody(Params* params, std::string* content_type) {
   return std::string(body);
 }
 
-ActionResult ReadAnswer(const HttpResponse& response) {
+ActionResult ReadWebhookAnswer(const HttpResponse& response) {
   ActionResult result = ResultOfStatus(response, "the webhook", "");
   JsonObject headers;
   for (const auto& [name, value] : response.headers) {
@@ -134,7 +134,7 @@ HttpHeaders ReadHeaders(Params* params, const v1::WebhookSecret* secret, ActionP
       if (space != std::string::npos) plan->secrets.push_back(value.substr(space + 1));
     }
   }
-  for (auto& [name, value] : params->TextMap("headers", kMaxHeaders)) {
+  for (auto& [name, value] : params->TextMap("headers", kMaxCallHeaders)) {
     const std::string field = absl::StrCat("headers.", ToUtf8Lossy(name));
     if (HasHeader(headers, name)) {
       params->Wrong(field, "is there more than once, or is set by the credential");
@@ -159,7 +159,7 @@ absl::StatusOr<ActionPlan> PlanWebhookRequest(Params* params, const v1::WebhookS
     params->Wrong("method", "is none of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS");
   }
   request.url = ReadUrl(params, secret);
-  CheckUrl(params, request.url, secret);
+  CheckCallUrl(params, request.url, secret);
   request.headers = ReadHeaders(params, secret, &plan);
   std::string content_type;
   request.body = ReadBody(params, &content_type);
@@ -168,7 +168,7 @@ absl::StatusOr<ActionPlan> PlanWebhookRequest(Params* params, const v1::WebhookS
   }
   if (absl::Status status = params->Finish(); !status.ok()) return status;
   plan.safe = request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS";
-  plan.read = ReadAnswer;
+  plan.read = ReadWebhookAnswer;
   plan.target = TargetOfUrl(request.url);
   request.max_body_bytes = kMaxAnswerBytes;
   request.cut_body = true;

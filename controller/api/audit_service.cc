@@ -12,8 +12,6 @@
 namespace cronium::controller {
 namespace {
 
-constexpr int kDefaultPageSize = 100;
-
 absl::Status ListAudit(const Services& services, const Caller& caller,
                        const v1::ListAuditRecordsRequest& request,
                        v1::ListAuditRecordsResponse* response) {
@@ -27,7 +25,7 @@ absl::Status ListAudit(const Services& services, const Caller& caller,
   query.job_id = request.job_id();
   if (request.has_since()) query.since = ToTime(request.since());
   if (request.has_until()) query.until = ToTime(request.until());
-  absl::StatusOr<int> size = ResolvePageSize(request.page_size(), kDefaultPageSize);
+  absl::StatusOr<int> size = ResolvePageSize(request.page_size());
   if (!size.ok()) return size.status();
   query.limit = *size;
   const std::string list =

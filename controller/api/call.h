@@ -57,7 +57,8 @@ absl::StatusOr<Caller> Authenticate(const Services& services, absl::string_view 
 absl::StatusOr<std::string> ResolveNamespace(const Caller& caller, const std::string& requested);
 
 // A page size within 1..1000, or the default where it is 0. INVALID_ARGUMENT.
-absl::StatusOr<int> ResolvePageSize(int requested, int default_size);
+inline constexpr int kDefaultPageSize = 100;
+absl::StatusOr<int> ResolvePageSize(int requested, int default_size = kDefaultPageSize);
 
 // Answers a unary call at once or later. Copyable; call it exactly once.
 using Done = std::function<void(const absl::Status&)>;

@@ -15,7 +15,6 @@ namespace cronium::controller {
 namespace {
 
 constexpr int kMaxNamespaces = 100;
-constexpr int kDefaultPageSize = 100;
 
 bool IsGranted(const v1::Credential& credential, const std::string& name_space) {
   return std::find(credential.namespaces().begin(), credential.namespaces().end(), name_space) !=
@@ -192,7 +191,7 @@ absl::Status ListCredentials(const Services& services, const Caller& caller,
     if (!name_space.ok()) return name_space.status();
     query.name_space = *std::move(name_space);
   }
-  absl::StatusOr<int> size = ResolvePageSize(request.page_size(), kDefaultPageSize);
+  absl::StatusOr<int> size = ResolvePageSize(request.page_size());
   if (!size.ok()) return size.status();
   query.limit = *size;
   const std::string list = absl::StrCat("credentials/", query.name_space);

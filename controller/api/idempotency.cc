@@ -14,7 +14,7 @@
 namespace cronium::controller {
 namespace {
 
-constexpr size_t kMaxKeyBytes = 128;
+constexpr size_t kMaxIdempotencyKeyBytes = 128;
 
 // Maps, which may come in any order, are written in the order of their keys.
 std::string Canonical(const google::protobuf::Message& message) {
@@ -34,11 +34,11 @@ absl::StatusOr<IdempotencyKey> MakeIdempotencyKey(const Caller& caller, absl::st
                                                   const google::protobuf::Message& content,
                                                   absl::Time now) {
   if (key.empty()) return IdempotencyKey();
-  if (key.size() > kMaxKeyBytes ||
+  if (key.size() > kMaxIdempotencyKeyBytes ||
       !std::all_of(key.begin(), key.end(), [](char c) { return absl::ascii_isprint(c); })) {
     Violations violations;
     violations.Add("idempotency_key",
-                   absl::StrCat("has ", key.size(), " bytes; 1 to ", kMaxKeyBytes,
+                   absl::StrCat("has ", key.size(), " bytes; 1 to ", kMaxIdempotencyKeyBytes,
                                 " bytes of printable ASCII are allowed"));
     return violations.ToStatus();
   }

@@ -22,7 +22,7 @@
 namespace cronium::controller {
 namespace {
 
-constexpr int kDefaultPageSize = 50;
+constexpr int kDefaultJobsPage = 50;
 constexpr int kMaxWatchedJobs = 1000;
 constexpr size_t kMaxRequestIdBytes = 128;
 constexpr size_t kMaxCancelReasonBytes = 256;
@@ -129,7 +129,7 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(grpc::CallbackServerContext* 
   const auto handler = [&](const Caller& caller) -> absl::Status {
     absl::StatusOr<std::string> name_space = ResolveNamespace(caller, request->namespace_());
     if (!name_space.ok()) return name_space.status();
-    absl::StatusOr<int> page_size = ResolvePageSize(request->page_size(), kDefaultPageSize);
+    absl::StatusOr<int> page_size = ResolvePageSize(request->page_size(), kDefaultJobsPage);
     if (!page_size.ok()) return page_size.status();
     JobQuery query;
     query.name_space = *name_space;

@@ -13,7 +13,7 @@ namespace {
 
 // Data of one response: large enough for throughput, small enough that a live line is not held up
 // behind it.
-constexpr int64_t kReadBytes = 256 << 10;
+constexpr int64_t kFollowReadBytes = 256 << 10;
 
 LogKey KeyOf(const v1::Execution& execution) {
   return {execution.namespace_(), execution.id(), ToTime(execution.assign_time())};
@@ -102,7 +102,7 @@ absl::StatusOr<bool> LogFollow::ReadChunks(v1::FollowLogsResponse* message) {
   const LogKey key = KeyOf(*execution_);
   RuleApplied(35);  // docs/protocol.md P35
   while (true) {
-    absl::StatusOr<ReadResult> result = sources_.read(key, after_seq_, kReadBytes);
+    absl::StatusOr<ReadResult> result = sources_.read(key, after_seq_, kFollowReadBytes);
     if (!result.ok()) return result.status();
     if (result->chunks.empty()) return TellCollected(key, message);
     after_seq_ = result->next_after_seq;

@@ -7,11 +7,7 @@
 #include "controller/api/page_token.h"
 
 namespace cronium::controller {
-namespace {
-
-constexpr int kDefaultPageSize = 100;
-
-}  // namespace
+namespace {}  // namespace
 
 grpc::ServerUnaryReactor* NodeServiceImpl::GetNode(grpc::CallbackServerContext* context,
                                                    const v1::GetNodeRequest* request,
@@ -28,7 +24,7 @@ grpc::ServerUnaryReactor* NodeServiceImpl::ListNodes(grpc::CallbackServerContext
                                                      const v1::ListNodesRequest* request,
                                                      v1::ListNodesResponse* response) {
   const auto handler = [&](const Caller&) -> absl::Status {
-    absl::StatusOr<int> page_size = ResolvePageSize(request->page_size(), kDefaultPageSize);
+    absl::StatusOr<int> page_size = ResolvePageSize(request->page_size());
     if (!page_size.ok()) return page_size.status();
     absl::StatusOr<std::string> after = ReadPageToken("nodes", request->page_token());
     if (!after.ok()) return after.status();

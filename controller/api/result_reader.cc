@@ -16,7 +16,7 @@ namespace {
 // Both streams, and their text in which a byte may become three, stay under the 4 MiB that gRPC
 // clients take by default.
 constexpr size_t kMaxStreamBytes = 480 << 10;
-constexpr int64_t kReadBytes = 4 << 20;
+constexpr int64_t kResultReadBytes = 4 << 20;
 // The same for the body of an HTTP answer, which is in the result twice as text, and once more in
 // output_json.
 constexpr size_t kMaxBodyBytes = 384 << 10;
@@ -49,7 +49,7 @@ template <typename Take>
 absl::Status ReadLog(const Services& services, const LogKey& key, Take take) {
   uint64_t after_seq = 0;
   while (true) {
-    absl::StatusOr<ReadResult> read = services.logs->Read(key, after_seq, kReadBytes);
+    absl::StatusOr<ReadResult> read = services.logs->Read(key, after_seq, kResultReadBytes);
     if (!read.ok()) return read.status();
     for (const v1::LogChunk& chunk : read->chunks) take(chunk);
     if (read->chunks.empty()) return absl::OkStatus();

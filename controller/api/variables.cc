@@ -16,7 +16,6 @@ namespace cronium::controller {
 namespace {
 
 constexpr size_t kMaxKeyBytes = 256;
-constexpr int kDefaultPageSize = 100;
 
 absl::Status CheckJsonString(absl::string_view field, const std::string& json) {
   Violations violations;
@@ -61,7 +60,7 @@ absl::StatusOr<v1::Variable> ReadVariable(const Services& services, const std::s
 absl::StatusOr<VariablePage> ListVariables(const Services& services, const std::string& name_space,
                                            const std::string& prefix, int page_size,
                                            const std::string& page_token) {
-  absl::StatusOr<int> size = ResolvePageSize(page_size, kDefaultPageSize);
+  absl::StatusOr<int> size = ResolvePageSize(page_size);
   if (!size.ok()) return size.status();
   const std::string list = absl::StrCat("variables/", name_space, "/", prefix);
   absl::StatusOr<std::string> after = ReadPageToken(list, page_token);

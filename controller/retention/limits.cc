@@ -50,7 +50,7 @@ std::optional<absl::Duration> ParseAge(absl::string_view text) {
 }
 
 template <typename T>
-bool Store(const std::optional<T>& value, T* out) {
+bool StoreInto(const std::optional<T>& value, T* out) {
   if (value.has_value()) *out = *value;
   return value.has_value();
 }
@@ -59,11 +59,11 @@ bool Store(const std::optional<T>& value, T* out) {
 bool SetLimit(absl::string_view name, absl::string_view value, RetentionLimits* limits,
               bool* known) {
   *known = true;
-  if (name == "job-age") return Store(ParseAge(value), &limits->job_age);
-  if (name == "jobs") return Store(ParseNumber(value), &limits->jobs);
-  if (name == "job-bytes") return Store(ParseBytes(value), &limits->job_bytes);
-  if (name == "log-age") return Store(ParseAge(value), &limits->log_age);
-  if (name == "log-bytes") return Store(ParseBytes(value), &limits->log_bytes);
+  if (name == "job-age") return StoreInto(ParseAge(value), &limits->job_age);
+  if (name == "jobs") return StoreInto(ParseNumber(value), &limits->jobs);
+  if (name == "job-bytes") return StoreInto(ParseBytes(value), &limits->job_bytes);
+  if (name == "log-age") return StoreInto(ParseAge(value), &limits->log_age);
+  if (name == "log-bytes") return StoreInto(ParseBytes(value), &limits->log_bytes);
   *known = false;
   return false;
 }

@@ -10,7 +10,7 @@
 namespace cronium::gateway {
 namespace {
 
-absl::Status Wrong(absl::string_view where, absl::string_view what) {
+absl::Status WrongField(absl::string_view where, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(where, ": ", what));
 }
 
@@ -18,23 +18,23 @@ absl::Status Wrong(absl::string_view where, absl::string_view what) {
 absl::StatusOr<std::vector<JsonMember>> MembersOf(const std::string& body,
                                                   absl::string_view field) {
   if (body.empty()) {
-    return Wrong("body",
-                 absl::StrCat("is empty; a JSON object with the field ", field, " is expected"));
+    return WrongField(
+        "body", absl::StrCat("is empty; a JSON object with the field ", field, " is expected"));
   }
   absl::StatusOr<std::vector<JsonMember>> members = JsonMembers(body);
   if (members.ok()) return members;
   const absl::string_view what = members.status().message();
-  if (what != "is not a JSON object") return Wrong("body", what);
-  return Wrong("body", absl::StrCat(what, " with the field ", field));
+  if (what != "is not a JSON object") return WrongField("body", what);
+  return WrongField("body", absl::StrCat(what, " with the field ", field));
 }
 
 // Null where the field is absent.
-absl::StatusOr<const JsonMember*> Find(const std::vector<JsonMember>& members,
-                                       absl::string_view field) {
+absl::StatusOr<const JsonMember*> FindMember(const std::vector<JsonMember>& members,
+                                             absl::string_view field) {
   const JsonMember* found = nullptr;
   for (const JsonMember& member : members) {
     if (member.name != field) continue;
-    if (found != nullptr) return Wrong(field, "is there more than once");
+    if (found != nullptr) return WrongField(field, "is there more than once");
     found = &member;
   }
   return found;
@@ -45,9 +45,9 @@ absl::StatusOr<const JsonMember*> Find(const std::vector<JsonMember>& members,
 absl::StatusOr<std::string> TakeJsonField(std::string body, absl::string_view field) {
   const absl::StatusOr<std::vector<JsonMember>> members = MembersOf(body, field);
   if (!members.ok()) return members.status();
-  const absl::StatusOr<const JsonMember*> found = Find(*members, field);
+  const absl::StatusOr<const JsonMember*> found = FindMember(*members, field);
   if (!found.ok()) return found.status();
-  if (*found == nullptr) return Wrong(field, "is required");
+  if (*found == nullptr) return WrongField(field, "is required");
   const size_t begin = (*found)->value.data() - body.data();
   body.resize(begin + (*found)->value.size());
   body.erase(0, begin);
@@ -59,11 +59,11 @@ absl::StatusOr<JsonFields> TakeJsonFields(const std::string& body, absl::string_
   const absl::StatusOr<std::vector<JsonMember>> members = MembersOf(body, required);
   if (!members.ok()) return members.status();
   JsonFields fields;
-  const absl::StatusOr<const JsonMember*> first = Find(*members, required);
+  const absl::StatusOr<const JsonMember*> first = FindMember(*members, required);
   if (!first.ok()) return first.status();
-  if (*first == nullptr) return Wrong(required, "is required");
+  if (*first == nullptr) return WrongField(required, "is required");
   fields.first = std::string((*first)->value);
-  const absl::StatusOr<const JsonMember*> second = Find(*members, optional);
+  const absl::StatusOr<const JsonMember*> second = FindMember(*members, optional);
   if (!second.ok()) return second.status();
   if (*second != nullptr) fields.second = std::string((*second)->value);
   return fields;

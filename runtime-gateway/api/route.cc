@@ -38,7 +38,7 @@ constexpr Entry kVerbs[] = {
     {Endpoint::kAppend, "append", "append", "POST"},
 };
 
-const Entry* Find(Endpoint endpoint) {
+const Entry* FindEntry(Endpoint endpoint) {
   if (endpoint == Endpoint::kVariable) return &kVariableEntry;
   for (const Entry& entry : kVerbs) {
     if (entry.endpoint == endpoint) return &entry;
@@ -87,12 +87,12 @@ Route FindRoute(absl::string_view method, absl::string_view path) {
 }
 
 absl::string_view EndpointName(Endpoint endpoint) {
-  const Entry* entry = Find(endpoint);
+  const Entry* entry = FindEntry(endpoint);
   return entry == nullptr ? "none" : entry->name;
 }
 
 absl::string_view AllowedMethods(Endpoint endpoint) {
-  const Entry* entry = Find(endpoint);
+  const Entry* entry = FindEntry(endpoint);
   return entry == nullptr ? "" : entry->methods;
 }
 

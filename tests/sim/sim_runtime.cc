@@ -36,7 +36,7 @@ void SimRuntime::Ask(std::function<Answer()> effect, std::function<void(Answer)>
     // Whatever became of the agent meanwhile.
     const absl::Duration late = random->Between(absl::Seconds(1), absl::Seconds(20));
     host_->After(late, [this, engine = engine_, effect] {
-      if (!engine->down()) effect();
+      if (!engine->down()) static_cast<void>(effect());
     });
     host_->After(random->Between(absl::Seconds(1), absl::Seconds(10)),
                  [answer] { answer(Answer(TimedOut())); });

@@ -54,14 +54,14 @@ class NamedTransfer : public Transfer {
   std::vector<absl::Status> ends_;
 };
 
-TransferLoopOptions Allowing(const char* allow) {
+TransferLoopOptions LoopAllowing(const char* allow) {
   TransferLoopOptions options;
   options.rule = AddressRule(ParseCidrs(allow).value(), {});
   return options;
 }
 
 TEST(TransferLoop, ChecksWhatANameResolvesToEachTimeItConnects) {
-  TransferLoop loop(Allowing("127.0.0.1"));
+  TransferLoop loop(LoopAllowing("127.0.0.1"));
   HttpPeer good([](const PeerRequest&) { return HttpPeer::Answer(200, ""); });
   const std::string host = absl::StrCat("rebind.test:", good.port(), ":");
   std::promise<std::vector<absl::Status>> done;
@@ -80,7 +80,7 @@ TEST(TransferLoop, ChecksWhatANameResolvesToEachTimeItConnects) {
 }
 
 TEST(TransferLoop, TakesTheAddressThatIsAllowedWhereANameHasSeveral) {
-  TransferLoop loop(Allowing("127.0.0.1"));
+  TransferLoop loop(LoopAllowing("127.0.0.1"));
   HttpPeer good([](const PeerRequest&) { return HttpPeer::Answer(200, ""); });
   std::promise<std::vector<absl::Status>> done;
   loop.Start(std::make_unique<NamedTransfer>(
@@ -95,7 +95,7 @@ TEST(TransferLoop, TakesTheAddressThatIsAllowedWhereANameHasSeveral) {
 }
 
 TEST(TransferLoop, SpeaksOnlyTheProtocolsAskedFor) {
-  TransferLoop loop(Allowing("127.0.0.0/8"));
+  TransferLoop loop(LoopAllowing("127.0.0.0/8"));
   HttpPeer peer([](const PeerRequest&) { return HttpPeer::Answer(200, ""); });
   const auto reason = [&](const std::string& url, TransferProtocols protocols) {
     std::promise<std::vector<absl::Status>> done;
@@ -134,7 +134,7 @@ class SimpleTransfer : public Transfer {
 };
 
 TEST(TransferLoop, LimitsWhatRunsAndWhatWaits) {
-  TransferLoopOptions options = Allowing("127.0.0.1");
+  TransferLoopOptions options = LoopAllowing("127.0.0.1");
   options.max_transfers = 1;
   options.max_waiting = 1;
   std::promise<void> arrived;
@@ -161,7 +161,7 @@ TEST(TransferLoop, LimitsWhatRunsAndWhatWaits) {
 }
 
 TEST(TransferLoop, CountsTheWaitForATurnTowardsTheTimeout) {
-  TransferLoopOptions options = Allowing("127.0.0.1");
+  TransferLoopOptions options = LoopAllowing("127.0.0.1");
   options.max_transfers = 1;
   HttpPeer silent([](const PeerRequest&) -> std::optional<std::string> { return std::nullopt; });
   std::promise<absl::Status> first, second;
@@ -188,7 +188,7 @@ TEST(TransferLoop, FiresAndCancelsTimers) {
 
 TEST(TransferLoop, EndsEverythingWhenItStopsAndTakesNothingAfterwards) {
   HttpPeer silent([](const PeerRequest&) -> std::optional<std::string> { return std::nullopt; });
-  TransferLoop loop(Allowing("127.0.0.1"));
+  TransferLoop loop(LoopAllowing("127.0.0.1"));
   std::promise<absl::Status> transfer, timer, late;
   loop.Start(std::make_unique<SimpleTransfer>(silent.Url("/"), &transfer), {});
   loop.After(absl::Hours(1), [&](absl::Status status) { timer.set_value(status); });

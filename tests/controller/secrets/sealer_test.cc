@@ -20,7 +20,9 @@ TEST(Sealer, WhatIsSealedOpensAgainAndDoesNotShow) {
        {std::string("hunter2 hunter2"), std::string(), std::string(100'000, '\0')}) {
     const auto sealed = sealer.Seal(secret, "context");
     ASSERT_TRUE(sealed.ok()) << sealed.status();
-    if (!secret.empty()) EXPECT_THAT(*sealed, Not(HasSubstr(secret)));
+    if (!secret.empty()) {
+      EXPECT_THAT(*sealed, Not(HasSubstr(secret)));
+    }
     EXPECT_EQ(*sealer.Open(*sealed, "context"), secret);
   }
 }

@@ -57,7 +57,9 @@ class HostileTest : public GatewayFixture {
     }
     ExpectHonestClientIsServed();
     const int64_t grown = ResidentBytes() - before;
-    if (kMemoryIsJudged) EXPECT_LT(grown, 48 * kMib) << grown / kMib << " MiB";
+    if (kMemoryIsJudged) {
+      EXPECT_LT(grown, 48 * kMib) << grown / kMib << " MiB";
+    }
   }
 
   // Sends a byte now and then until the gateway has ended the connection.
