@@ -14,6 +14,8 @@
 // CRONIUM_FAULTS=name=action[,name=action...] switches them on when the process starts. Actions:
 //   on            FaultOn(name) is true; the code at the point says what that means
 //   crash         the process ends there, as if killed
+//   crash:FILE    the same once FILE is there, which is removed first: so that a test can say when,
+//                 and what is started again goes on. A number in FILE says which pass it is, from 1
 //   delay:MS      the calling thread waits
 // Points are listed in docs/faults.md.
 namespace cronium {

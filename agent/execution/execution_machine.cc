@@ -196,6 +196,13 @@ Effects ExecutionMachine::OnStarted(const absl::Status& status, int64_t now) {
   return Finish(now);
 }
 
+Effects ExecutionMachine::OnStartWithheld(const absl::Status& why, int64_t now) {
+  now_ = now;
+  pending_ = Pending::kNone;
+  SetStop(v1::END_REASON_RUNTIME_ERROR, why.message());
+  return Finish(now);
+}
+
 Effects ExecutionMachine::OnExit(const absl::StatusOr<ExitInfo>& exit, int64_t now) {
   now_ = now;
   wait_pending_ = false;

@@ -100,7 +100,7 @@ class ExecutionMachine {
   // A new assignment, and the engine has nothing of that name.
   Effects Begin(int64_t now);
   // What the engine has of it: nothing, or a container in this state. may_have_begun: a container
-  // may have been made and started before; where there is none now, it is not begun again.
+  // may have been started before; where there is none now, it is not begun again.
   Effects Recover(std::optional<ContainerState> found, int64_t now, bool may_have_begun = false);
   // The host was started anew: whatever ran is gone. `last_seq` is what the spool still has.
   Effects LoseToReboot(uint64_t last_seq, int64_t now);
@@ -109,6 +109,8 @@ class ExecutionMachine {
   Effects OnCreated(const absl::StatusOr<std::string>& container_id, int64_t now);
   Effects OnImage(const absl::Status& status, int64_t now);
   Effects OnStarted(const absl::Status& status, int64_t now);
+  // Instead of OnStarted: the engine was not asked, for this reason.
+  Effects OnStartWithheld(const absl::Status& why, int64_t now);
   Effects OnExit(const absl::StatusOr<ExitInfo>& exit, int64_t now);
   Effects OnSignalSent(Call call, const absl::Status& status, int64_t now);
   Effects OnRemoved(const absl::Status& status, int64_t now);

@@ -244,7 +244,12 @@ bool ExecutionManager::Commit() {
     }
   }
   commit.insert(commit.end(), changes_.begin(), changes_.end());
-  const absl::Status status = journal_->Commit(commit);
+  absl::Status status;
+  if (!commit.empty()) {
+    status = FaultOn("agent.journal.commit") ? absl::UnavailableError("agent.journal.commit is on")
+                                             : journal_->Commit(commit);
+    if (status.ok()) FaultOn("agent.journal.committed");
+  }
   if (status.ok() != journal_problem_.ok()) {
     if (!status.ok()) LogError("journal cannot be written", {{"error", status}});
     journal_problem_ = status;
@@ -285,7 +290,7 @@ void ExecutionManager::Perform(const PendingCall& pending) {
   using Status = absl::Status;
   switch (pending.call) {
     case Call::kMakeRun:
-      Apply(entry, entry->machine.OnRunReady(MakeRun(entry), Now()));
+      Apply(entry, entry->machine.OnRunReady(MakeRun(*entry), Now()));
       break;
     case Call::kReopenRun:
       Apply(entry, entry->machine.OnRunReady(ReopenCapture(*entry), Now()));
@@ -304,10 +309,7 @@ void ExecutionManager::Perform(const PendingCall& pending) {
       runtime_->Cancel(entry->image_call);
       break;
     case Call::kStart:
-      runtime_->Start(
-          id, Answering<Status>(*entry, [](Machine* machine, const Status& status, int64_t now) {
-            return machine->OnStarted(status, now);
-          }));
+      CallStart(entry);
       break;
     case Call::kWait:
       entry->wait_call =
@@ -334,6 +336,7 @@ void ExecutionManager::Perform(const PendingCall& pending) {
       runtime_->Remove(
           id, /*force=*/true,
           Answering<Status>(*entry, [](Machine* machine, const Status& status, int64_t now) {
+            if (status.ok()) FaultOn("agent.removed");
             return machine->OnRemoved(status, now);
           }));
       break;
@@ -353,13 +356,12 @@ void ExecutionManager::Perform(const PendingCall& pending) {
   }
 }
 
-absl::Status ExecutionManager::MakeRun(Entry* entry) {
-  const absl::Status status = run_folders_.Make(
-      entry->machine.id(), entry->assignment.spec().container().script().content(),
-      entry->lease_end_ns);
-  if (!status.ok()) return status;
-  entry->has_run_folder = true;
-  return OpenCapture(*entry);
+absl::Status ExecutionManager::MakeRun(const Entry& entry) {
+  absl::Status status =
+      run_folders_.Make(entry.machine.id(), entry.assignment.spec().container().script().content());
+  if (status.ok()) status = OpenCapture(entry);
+  if (status.ok()) FaultOn("agent.run.made");
+  return status;
 }
 
 absl::Status ExecutionManager::OpenCapture(const Entry& entry) {
@@ -402,17 +404,37 @@ void ExecutionManager::CallCreate(Entry* entry) {
     Apply(entry, entry->machine.HoldCreate(Now()));
     return;
   }
-  runtime_->Create(
-      MakeContainerConfig(entry->assignment, options_.settings,
-                          run_folders_.PathOf(entry->machine.id())),
-      Answering<absl::StatusOr<std::string>>(
-          *entry, [](ExecutionMachine* machine, const absl::StatusOr<std::string>& container_id,
-                     int64_t now) { return machine->OnCreated(container_id, now); }));
+  runtime_->Create(MakeContainerConfig(entry->assignment, options_.settings,
+                                       run_folders_.PathOf(entry->machine.id())),
+                   Answering<absl::StatusOr<std::string>>(
+                       *entry, [](ExecutionMachine* machine,
+                                  const absl::StatusOr<std::string>& container_id, int64_t now) {
+                         if (container_id.ok()) FaultOn("agent.created");
+                         return machine->OnCreated(container_id, now);
+                       }));
+}
+
+void ExecutionManager::CallStart(Entry* entry) {
+  const std::string& id = entry->machine.id();
+  // First, since a container that is gone after a restart of the agent may have run if there is a
+  // lease, and has not if there is none.
+  if (const absl::Status status = run_folders_.WriteLease(id, entry->lease_end_ns); !status.ok()) {
+    Apply(entry, entry->machine.OnStartWithheld(status, Now()));
+    return;
+  }
+  entry->has_lease_file = true;
+  runtime_->Start(id, Answering<absl::Status>(*entry, [](ExecutionMachine* machine,
+                                                         const absl::Status& status, int64_t now) {
+                    if (status.ok()) FaultOn("agent.started");
+                    return machine->OnStarted(status, now);
+                  }));
 }
 
 void ExecutionManager::DropFiles(const std::string& id) {
   log_sender_->Forget(id);
-  for (const absl::Status& status : {capture_->Remove(id), run_folders_.Remove(id)}) {
+  const absl::Status removed = capture_->Remove(id);
+  FaultOn("agent.logs.removed");
+  for (const absl::Status& status : {removed, run_folders_.Remove(id)}) {
     if (!status.ok()) LogWarning("leftovers remain", {{"execution", id}, {"error", status}});
   }
 }

@@ -122,8 +122,8 @@ class ExecutionManager : public SessionEvents {
     bool dirty = false;
     bool log_watched = false;
     bool log_failing = false;
-    // Its run folder is there.
-    bool has_run_folder = false;
+    // Its lease file is there: it was started, or is about to be.
+    bool has_lease_file = false;
     // As in its lease file.
     int64_t lease_end_ns = kLeaseForever;
     // Its lease file has an end in the past, for good: nothing of it starts any more.
@@ -159,11 +159,12 @@ class ExecutionManager : public SessionEvents {
   void Flush();
   bool Commit();
   void Perform(const PendingCall& pending);
-  absl::Status MakeRun(Entry* entry);
+  absl::Status MakeRun(const Entry& entry);
   absl::Status OpenCapture(const Entry& entry);
   // The same for one that wrote before: its spool must be there.
   absl::Status ReopenCapture(const Entry& entry);
   void CallCreate(Entry* entry);
+  void CallStart(Entry* entry);
   void DropFiles(const std::string& id);
 
   // The entry, unless it was forgotten since.

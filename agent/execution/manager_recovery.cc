@@ -51,7 +51,7 @@ void ExecutionManager::AddJournalled(JournaledExecution execution, bool rebooted
   entry->journalled = true;
   // The file is what cronium-init goes by.
   const std::optional<int64_t> lease_end = run_folders_.ReadLease(id);
-  entry->has_run_folder = lease_end.has_value();
+  entry->has_lease_file = lease_end.has_value();
   entry->lease_end_ns = lease_end.value_or(LeaseEnd(entry->assignment));
   entry->machine.SetLeaseEnd(entry->lease_end_ns);
   bool end_reported = false;
@@ -63,7 +63,7 @@ void ExecutionManager::AddJournalled(JournaledExecution execution, bool rebooted
   if (entry->machine.alive() && !rebooted) {
     // Listed() goes on with it. A job that runs must not wait for that with its output: the engine
     // may be away.
-    if (entry->has_run_folder && capture_->HasSpool(id)) {
+    if (entry->has_lease_file && capture_->HasSpool(id)) {
       const absl::Status opened = OpenCapture(*entry);
       if (!opened.ok()) LogWarning("cannot capture", {{"execution", id}, {"error", opened}});
     }
@@ -140,7 +140,7 @@ void ExecutionManager::Listed(absl::StatusOr<std::vector<ContainerInfo>> contain
       leftovers_.erase(it);
     }
     Entry* entry = Find(id);
-    Apply(entry, entry->machine.Recover(found, Now(), /*may_have_begun=*/entry->has_run_folder));
+    Apply(entry, entry->machine.Recover(found, Now(), /*may_have_begun=*/entry->has_lease_file));
   }
   DropLeftovers();
 }

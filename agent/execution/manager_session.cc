@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/execution/manager.h"
+#include "common/fault.h"
 #include "common/ids.h"
 #include "common/lease.h"
 #include "common/log.h"
@@ -182,6 +183,7 @@ void ExecutionManager::Acknowledged(uint64_t report_seq) {
   while (!unacknowledged_.empty() && unacknowledged_.front().report_seq() <= report_seq) {
     unacknowledged_.pop_front();
   }
+  FaultOn("agent.report.acknowledged");
   changes_.push_back(AcknowledgeReports{report_seq});
   std::vector<std::string> acknowledged;
   for (const auto& [id, entry] : entries_) {
@@ -291,7 +293,7 @@ int64_t ExecutionManager::LeaseEnd(const v1::Assignment& assignment) const {
 // docs/protocol.md P31: a start that the engine carries out late finds an ended lease, and
 // cronium-init does not begin the script.
 absl::Status ExecutionManager::EndLease(Entry* entry) {
-  if (!entry->has_run_folder || entry->lease_over) return absl::OkStatus();
+  if (!entry->has_lease_file || entry->lease_over) return absl::OkStatus();
   const absl::Status status = run_folders_.WriteLease(entry->machine.id(), 1);
   if (status.ok()) {
     entry->lease_over = true;
@@ -306,7 +308,7 @@ void ExecutionManager::RenewLease(Entry* entry, bool now_due) {
   if (entry->lease_over || end_ns <= entry->lease_end_ns || !entry->machine.alive()) return;
   const absl::Duration step = LostAfter(entry->assignment) / kLeaseStepDivisor;
   if (!now_due && end_ns - entry->lease_end_ns <= absl::ToInt64Nanoseconds(step)) return;
-  if (entry->has_run_folder) {
+  if (entry->has_lease_file) {
     const absl::Status status = run_folders_.WriteLease(entry->machine.id(), end_ns);
     if (!status.ok()) {
       LogError("lease cannot be renewed", {{"execution", entry->machine.id()}, {"error", status}});

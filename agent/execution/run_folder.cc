@@ -12,6 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/logs/log_capture.h"
+#include "common/fault.h"
 #include "common/file.h"
 
 namespace cronium::agent {
@@ -62,8 +63,7 @@ std::string RunFolders::PathOf(absl::string_view execution_id) const {
   return absl::StrCat(root_, "/", execution_id);
 }
 
-absl::Status RunFolders::Make(absl::string_view execution_id, absl::string_view script,
-                              int64_t lease_end_ns) const {
+absl::Status RunFolders::Make(absl::string_view execution_id, absl::string_view script) const {
   const std::string path = PathOf(execution_id);
   absl::Status status = MakeFolder(path, 0755);
   if (status.ok()) status = MakeJobFifos(path);
@@ -72,13 +72,14 @@ absl::Status RunFolders::Make(absl::string_view execution_id, absl::string_view 
   for (const auto& [name, target] : kModuleLinks) {
     if (status.ok()) status = MakeLink(path + name, target);
   }
-  if (status.ok()) status = WriteLease(execution_id, lease_end_ns);
   return status;
 }
 
 absl::Status RunFolders::WriteLease(absl::string_view execution_id, int64_t end_ns) const {
   const std::string text = end_ns == kLeaseForever ? std::string(kKeep) : absl::StrCat(end_ns);
-  return WriteFileAtomic(PathOf(execution_id) + "/lease", text, 0444);
+  absl::Status status = WriteFileAtomic(PathOf(execution_id) + "/lease", text, 0444);
+  if (status.ok()) FaultOn("agent.lease.written");
+  return status;
 }
 
 std::optional<int64_t> RunFolders::ReadLease(absl::string_view execution_id) const {

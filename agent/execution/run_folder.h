@@ -24,7 +24,9 @@ inline constexpr int64_t kLeaseForever = std::numeric_limits<int64_t>::max();
 //       stdout stderr status   FIFOs 0666 (made by agent/logs)
 //       script                 0555
 //       script.mjs             the same file: Node.js tells an ES module by this ending
-//       lease                  0444; CLOCK_BOOTTIME ns, or `keep`
+//       lease                  0444; CLOCK_BOOTTIME ns, or `keep`. Written when the container is
+//       about
+//                              to be started and not before: without it nothing has begun
 //       cronium node_modules   links to the helpers for Python and Node.js, which look beside a
 //                              script first; they lead somewhere only inside the container
 //
@@ -36,9 +38,8 @@ class RunFolders {
 
   std::string PathOf(absl::string_view execution_id) const;
 
-  // The folder with all that belongs into it. May be repeated.
-  absl::Status Make(absl::string_view execution_id, absl::string_view script,
-                    int64_t lease_end_ns) const;
+  // The folder with all that belongs into it but the lease. May be repeated.
+  absl::Status Make(absl::string_view execution_id, absl::string_view script) const;
   absl::Status WriteLease(absl::string_view execution_id, int64_t end_ns) const;
   // Nothing where the file is missing or garbled.
   std::optional<int64_t> ReadLease(absl::string_view execution_id) const;

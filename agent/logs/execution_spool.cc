@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/fault.h"
 #include "common/log_entries.h"
 #include "common/protocol_rules.h"
 
@@ -325,6 +326,7 @@ absl::Status ExecutionSpool::Acknowledge(uint64_t durable_seq) {
   }
   // First the word that it is acknowledged, then its blocks: so that what a restart finds is whole.
   if (absl::Status status = index_.Acknowledge(durable_seq, records); !status.ok()) return status;
+  FaultOn("agent.logs.acknowledged");
   AddSpoolBytes(
       -static_cast<int64_t>(ends[0] - acknowledged_end_[0] + ends[1] - acknowledged_end_[1]) -
       static_cast<int64_t>((records - acknowledged_records_) * LogIndex::kRecordBytes));

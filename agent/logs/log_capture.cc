@@ -578,6 +578,7 @@ bool LogCapture::Impl::Index(Capture* capture, int stream, bool more) {
     return false;
   }
   if (*entries == 0) return true;
+  FaultOn("agent.logs.indexed");
   captured_entries_ += *entries;
   if (!capture->spool->discarded()) {
     Announce(*capture);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/proto_time.h"
 #include "common/protocol_rules.h"
@@ -210,6 +211,7 @@ void SessionClient::WriteReports(const std::vector<v1::ExecutionReport>& reports
       GiveUp(absl::ResourceExhaustedError("the controller takes no reports"));
       return;
     }
+    FaultOn("agent.report.sent");
   }
 }
 

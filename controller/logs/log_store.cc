@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/error.h"
+#include "common/fault.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/mutex.h"
@@ -108,6 +109,7 @@ class LogStore::Impl {
   absl::Status RemovePartition(const LogPartition& partition) {
     const absl::StatusOr<std::string> removed = partitions_.Remove(partition);
     if (!removed.ok()) return removed.status();
+    FaultOn("controller.logs.removed");
     return logs::DeleteRemoved(*removed);
   }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/error.h"
+#include "common/fault.h"
 #include "common/rpc/status.h"
 #include "runtime-gateway/upstream/timer.h"
 
@@ -63,12 +64,14 @@ void RetryingCall::MakeTry() {
     // Cancelled before it begins, a call ends as soon as it does.
     if (cancelled_) context->TryCancel();
   }
+  FaultOn("gateway.call.sent");
   try_(context,
        [self = shared_from_this()](const grpc::Status& status) { self->OnFinished(status); });
 }
 
 void RetryingCall::OnFinished(const grpc::Status& grpc_status) {
   absl::Status status = FromGrpcStatus(grpc_status);
+  if (status.ok()) FaultOn("gateway.call.answered");
   {
     MutexLock lock(&mutex_);
     context_.reset();

@@ -3,8 +3,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
 
 namespace cronium {
 namespace {
@@ -46,8 +50,49 @@ TEST(FaultDeathTest, ACrashEndsTheProcessAsAKillWould) {
       testing::ExitedWithCode(137), "");
 }
 
+class FaultFileDeathTest : public testing::Test {
+ protected:
+  FaultFileDeathTest() { Remove(); }
+  ~FaultFileDeathTest() override { Remove(); }
+  void Remove() { std::filesystem::remove(path_); }
+  // Writes down how often the point was passed before; exits with 100 where it never crashed.
+  [[noreturn]] void PassUntilCrash() {
+    (void)Arm(("some.point=crash:" + path_).c_str());
+    for (int pass = 0; pass < 5; ++pass) {
+      std::ofstream(path_ + ".passes") << pass;
+      (void)FaultOn("some.point");
+    }
+    _exit(100);
+  }
+  std::string Passes() {
+    std::string passes;
+    std::ifstream(path_ + ".passes") >> passes;
+    std::filesystem::remove(path_ + ".passes");
+    return passes;
+  }
+  const std::string path_ = testing::TempDir() + "/fault-" + std::to_string(getpid());
+};
+
+TEST_F(FaultFileDeathTest, ACrashWaitsForItsFileAndTakesItAway) {
+  EXPECT_EXIT(PassUntilCrash(), testing::ExitedWithCode(100), "");
+  std::ofstream(path_).close();
+  EXPECT_EXIT(PassUntilCrash(), testing::ExitedWithCode(137), "");
+  EXPECT_EQ(Passes(), "0");
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  EXPECT_EXIT(PassUntilCrash(), testing::ExitedWithCode(100), "");
+  Passes();
+}
+
+TEST_F(FaultFileDeathTest, TheFileSaysOnWhichPass) {
+  std::ofstream(path_) << 3;
+  EXPECT_EXIT(PassUntilCrash(), testing::ExitedWithCode(137), "");
+  EXPECT_EQ(Passes(), "2");
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
 TEST(FaultDeathTest, AMalformedSettingIsNamed) {
-  for (const char* faults : {"some.point", "some.point=later", "a=on,b=delay:x", "a=delay:-1"}) {
+  for (const char* faults : {"some.point", "some.point=later", "a=on,b=delay:x", "a=delay:-1",
+                             "a=crash:", "a=crash:relative"}) {
     const absl::Status status = Arm(faults);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << faults;
     EXPECT_THAT(status.message(), HasSubstr("CRONIUM_FAULTS"));

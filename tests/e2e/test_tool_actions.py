@@ -345,11 +345,11 @@ def test_secrets_are_in_no_container_log_or_file(cluster, https_peer):
     assert mode == 0o600
 
 
-@pytest.mark.parametrize("point, delivered", [("begun", 0), ("sent", 1)])
+@pytest.mark.parametrize("point, delivered", [("controller.action.begun", 0), ("controller.action.sent", 1)])
 def test_a_crash_in_between_is_told_and_nothing_is_sent_twice(cluster, mail_servers, point, delivered):
     server = mail_servers["starttls"]
     cluster.controller.stop()
-    cluster.controller.faults = f"controller.action.{point}=crash"
+    cluster.controller.faults = f"{point}=crash"
     cluster.start_controller()
     cluster.wait_ready()
     job_id = cluster.api.submit("cronium_send_email ada@example.org once body")

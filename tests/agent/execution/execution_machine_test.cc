@@ -608,6 +608,16 @@ TEST_F(ExecutionMachineTest, AStopBeforeTheEngineIsKnownEndsWhatWasNeverBegun) {
 
 // ---- Leases
 
+TEST_F(ExecutionMachineTest, WithoutALeaseFileNothingIsStartedAndTheContainerIsRemoved) {
+  UntilStarting();
+  Took(machine_->OnStartWithheld(absl::ResourceExhaustedError("lease: no space left"), now_));
+  EXPECT_THAT(calls_, ElementsAre(Call::kRemove));
+  Removed();
+  LogClosed(0);
+  EXPECT_EQ(End().reason(), v1::END_REASON_RUNTIME_ERROR);
+  EXPECT_EQ(End().message(), "lease: no space left");
+}
+
 TEST_F(ExecutionMachineTest, NothingStartsUnderAnEndedLease) {
   UntilCreating();
   machine_->SetLeaseEnd(now_ + kSecond);

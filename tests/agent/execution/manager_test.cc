@@ -567,6 +567,38 @@ TEST_F(ManagerTest, AContainerThatIsGoneAfterARestartIsARuntimeError) {
   EXPECT_TRUE(end.end().log_uncertain());
 }
 
+TEST_F(ManagerTest, AnAgentThatDiedBeforeItsContainerWasMadeMakesItWhenItComesBack) {
+  prepare_runtime_ = [](FakeRuntime* runtime) { runtime->Hold(Method::kCreate); };
+  StartAgent();
+  Welcome({kJob});
+  uplink_.AwaitState(kJob, v1::EXECUTION_STATE_PREPARING);
+  StopAgent();
+  EXPECT_TRUE(std::filesystem::exists(RunDir(kJob) + "/script"));
+  prepare_runtime_ = nullptr;
+  StartAgent();
+  Welcome({kJob});
+  RunToEnd(kJob, 5);
+  const v1::ExecutionReport end = uplink_.AwaitEnd(kJob);
+  EXPECT_EQ(end.end().reason(), v1::END_REASON_EXITED);
+  EXPECT_EQ(end.end().exit_code(), 5);
+}
+
+TEST_F(ManagerTest, AContainerThatWasPerhapsStartedAndIsGoneIsNotBegunAgain) {
+  prepare_runtime_ = [](FakeRuntime* runtime) { runtime->Hold(Method::kStart); };
+  StartAgent();
+  Welcome({kJob});
+  EXPECT_TRUE(runtime_->AwaitState(kJob, ContainerState::kCreated));
+  Settle();
+  StopAgent();
+  EXPECT_TRUE(std::filesystem::exists(RunDir(kJob) + "/lease"));
+  prepare_runtime_ = nullptr;
+  engine_ = nullptr;
+  StartAgent();
+  Welcome({kJob});
+  EXPECT_EQ(uplink_.AwaitEnd(kJob).end().reason(), v1::END_REASON_RUNTIME_ERROR);
+  EXPECT_THAT(runtime_->Calls(), Not(Contains(std::string("start ") + kJob)));
+}
+
 TEST_F(ManagerTest, AListThatFailsIsNoAbsence) {
   StartAgent();
   Welcome({kJob});

@@ -39,7 +39,7 @@ class RunFolderTest : public ::testing::Test {
 };
 
 TEST_F(RunFolderTest, HoldsWhatAContainerNeedsWhateverTheUmask) {
-  ASSERT_TRUE(folders_->Make("exec_1", "echo hi", 12345).ok());
+  ASSERT_TRUE(folders_->Make("exec_1", "echo hi").ok());
   EXPECT_EQ(Mode(""), S_IFDIR | 0700u);
   EXPECT_EQ(Mode("/exec_1"), S_IFDIR | 0755u);
   for (const char* fifo : {"stdout", "stderr", "status"}) {
@@ -47,11 +47,11 @@ TEST_F(RunFolderTest, HoldsWhatAContainerNeedsWhateverTheUmask) {
   }
   EXPECT_EQ(Mode("/exec_1/script"), S_IFREG | 0555u);
   EXPECT_EQ(*ReadFile(folders_->PathOf("exec_1") + "/script"), "echo hi");
-  EXPECT_EQ(*ReadFile(folders_->PathOf("exec_1") + "/lease"), "12345");
+  EXPECT_EQ(folders_->ReadLease("exec_1"), std::nullopt) << "it is given when it is to start";
 }
 
 TEST_F(RunFolderTest, LeadsToTheModulesForPythonAndNode) {
-  ASSERT_TRUE(folders_->Make("exec_1", "", 1).ok());
+  ASSERT_TRUE(folders_->Make("exec_1", "").ok());
   const std::string path = folders_->PathOf("exec_1");
   EXPECT_EQ(std::filesystem::read_symlink(path + "/cronium"), "/opt/cronium/lib/python/cronium");
   EXPECT_EQ(std::filesystem::read_symlink(path + "/node_modules"),
@@ -59,14 +59,14 @@ TEST_F(RunFolderTest, LeadsToTheModulesForPythonAndNode) {
 }
 
 TEST_F(RunFolderTest, MayBeMadeAgain) {
-  ASSERT_TRUE(folders_->Make("exec_1", "one", 1).ok());
-  ASSERT_TRUE(folders_->Make("exec_1", "two", 2).ok());
+  ASSERT_TRUE(folders_->Make("exec_1", "one").ok());
+  ASSERT_TRUE(folders_->Make("exec_1", "two").ok());
   EXPECT_EQ(*ReadFile(folders_->PathOf("exec_1") + "/script"), "two");
   EXPECT_EQ(*ReadFile(folders_->PathOf("exec_1") + "/script.mjs"), "two");
 }
 
 TEST_F(RunFolderTest, ALeaseReadsAsItWasWritten) {
-  ASSERT_TRUE(folders_->Make("exec_1", "", 1).ok());
+  ASSERT_TRUE(folders_->Make("exec_1", "").ok());
   ASSERT_TRUE(folders_->WriteLease("exec_1", 77).ok());
   EXPECT_EQ(folders_->ReadLease("exec_1"), 77);
   ASSERT_TRUE(folders_->WriteLease("exec_1", kLeaseForever).ok());
@@ -76,13 +76,13 @@ TEST_F(RunFolderTest, ALeaseReadsAsItWasWritten) {
 
 TEST_F(RunFolderTest, AMissingOrGarbledLeaseIsNone) {
   EXPECT_EQ(folders_->ReadLease("exec_1"), std::nullopt);
-  ASSERT_TRUE(folders_->Make("exec_1", "", 1).ok());
+  ASSERT_TRUE(folders_->Make("exec_1", "").ok());
   ASSERT_TRUE(WriteFileAtomic(folders_->PathOf("exec_1") + "/lease", "soon", 0444).ok());
   EXPECT_EQ(folders_->ReadLease("exec_1"), std::nullopt);
 }
 
 TEST_F(RunFolderTest, ARemovedFolderIsListedNoMore) {
-  ASSERT_TRUE(folders_->Make("exec_1", "", 1).ok());
+  ASSERT_TRUE(folders_->Make("exec_1", "").ok());
   EXPECT_THAT(*folders_->List(), ElementsAre("exec_1"));
   ASSERT_TRUE(folders_->Remove("exec_1").ok());
   ASSERT_TRUE(folders_->Remove("exec_1").ok());

@@ -11,6 +11,7 @@ import grpc
 from harness import engine, settings
 from harness.api import Api
 from harness.cli import Cli
+from harness.crash_points import CrashPoints
 from harness.grpcurl import Grpcurl
 from harness.network import Network
 from harness.process import Process
@@ -24,12 +25,15 @@ _PORT = 7443
 class Node:
     """A host: its agent, its gateway, its folder."""
 
-    def __init__(self, cluster, name, agent_faults="", agent_flags=(), gateway_flags=(), disk=0):
+    def __init__(self, cluster, name, agent_faults="", agent_flags=(), gateway_flags=(), disk=0, certificate_of=None,
+                 boot_id=""):
+        """certificate_of: another node, as which this host gives itself out. boot_id: instead of the machine's."""
         self.name = name
         self.host = cluster.network.add_host(name)
         self.folder = cluster.folder / name
-        certificates = self.folder / "tls"
-        cluster.controller_command("issue-node-certificate", "--node", name, "--out", str(certificates))
+        certificates = certificate_of.certificate.parent if certificate_of else self.folder / "tls"
+        if not certificate_of:
+            cluster.controller_command("issue-node-certificate", "--node", name, "--out", str(certificates))
         self.certificate, self.key = certificates / "node.crt", certificates / "node.key"
         api = self.folder / "api"
         for folder in (api, self.folder / "agent"):
@@ -40,16 +44,33 @@ class Node:
         self.gateway = Process(
             f"gateway of {name}",
             [settings.program("cronium-runtime-gateway"), *common, "--socket-dir", str(api), *gateway_flags],
-            cluster.logs / f"{name}-gateway.log", self.host)
+            cluster.logs / f"{name}-gateway.log", self.host, cluster.faults_of("gateway"))
         self.agent = Process(
             f"agent of {name}",
             [settings.program("cronium-agent"), *common, "--state-dir", str(self.folder / "agent"),
              "--gateway-dir", str(api), "--inject-dir", str(settings.PREFIX / "lib/cronium/inject"), *agent_flags],
-            cluster.logs / f"{name}-agent.log", self.host, agent_faults)
+            cluster.logs / f"{name}-agent.log", self.host, agent_faults or cluster.faults_of("agent"))
+        self.boot_id = boot_id
 
     @property
     def processes(self):
         return [self.agent, self.gateway]
+
+    @property
+    def boot_id(self):
+        return self._boot_id
+
+    @boot_id.setter
+    def boot_id(self, boot_id):
+        """As if the host had been booted anew, from the agent's next start on."""
+        self._boot_id = boot_id
+        if not boot_id:
+            return
+        file = self.folder / "boot_id"
+        file.write_text(boot_id + "\n")
+        # In a mount namespace of its own, where the kernel's file is covered by ours.
+        self.agent.wrapper = ["unshare", "--mount", "sh", "-c",
+                              'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"', str(file)]
 
     def start(self):
         self.gateway.start()
@@ -62,14 +83,18 @@ class Cluster:
     _made = 0
 
     def __init__(self, logs, nodes=1, controller_faults="", agent_faults="", agent_flags=(), controller_flags=(),
-                 gateway_flags=(), controller_disk=0, agent_disk=0):
-        """controller_disk, agent_disk: bytes of a small disk of its own for the data or state folder."""
+                 gateway_flags=(), controller_disk=0, agent_disk=0, crashes=False, controller_wrapper=()):
+        """controller_disk, agent_disk: bytes of a small disk of its own for the data or state folder.
+
+        crashes: every process can be killed at its fault points, with `crash_points`.
+        controller_wrapper: a command in front of the controller's."""
         self.name = f"{settings.RUN}-{Cluster._made}"
         Cluster._made += 1
         self.logs = logs
         logs.mkdir(parents=True, exist_ok=True)
         # Short: a socket's path has at most 107 bytes.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.name}-"))
+        self.crash_points = CrashPoints(self.folder / "crash") if crashes else None
         self.network = None
         self.nodes = []
         self.disks = []
@@ -77,7 +102,7 @@ class Cluster:
         self.controller = None
         try:
             self.network = Network()
-            self._make_controller(controller_faults, controller_flags, controller_disk)
+            self._make_controller(controller_faults, controller_flags, controller_disk, controller_wrapper)
             for number in range(1, nodes + 1):
                 self.add_node(f"node-{number}", agent_faults=agent_faults, agent_flags=agent_flags,
                               gateway_flags=gateway_flags, disk=agent_disk)
@@ -90,7 +115,10 @@ class Cluster:
         self.disks.append(SmallDisk(folder, size))
         return self.disks[-1]
 
-    def _make_controller(self, faults, flags, disk):
+    def faults_of(self, program):
+        return self.crash_points.faults(program) if self.crash_points else ""
+
+    def _make_controller(self, faults, flags, disk, wrapper):
         self.address = f"{self.network.address}:{_PORT}"
         self.data = self.folder / "controller"
         self.disk = self.add_disk(self.data, disk) if disk else None
@@ -100,7 +128,9 @@ class Cluster:
         self.token = self.token_file.read_text().strip()
         self.controller = Process(
             "controller", [settings.program("cronium-controller"), "serve", "--data-dir", str(self.data),
-                           "--listen", self.address, *flags], self.logs / "controller.log", faults=faults)
+                           "--listen", self.address, *flags], self.logs / "controller.log",
+            faults=faults or self.faults_of("controller"))
+        self.controller.wrapper = list(wrapper)
         self.api = Api(self.address, self.ca, self.token)
         self.cli = Cli(self.address, self.ca, self.token_file)
         self.grpcurl = Grpcurl(self.address, self.ca, self.token)

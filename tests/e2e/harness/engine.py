@@ -7,8 +7,8 @@ It is shared: only containers of our own clusters are touched.
 import json
 import subprocess
 
-_CLUSTER = "org.cronium.cluster"
-_EXECUTION = "org.cronium.execution"
+_CLUSTER = "cronium.cluster"
+_EXECUTION = "cronium.execution"
 
 
 def docker(*args):

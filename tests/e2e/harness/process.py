@@ -20,11 +20,14 @@ class Process:
         self.log = log
         self.host = host
         self.faults = faults
+        # A command in front of argv that ends by becoming it.
+        self.wrapper = []
         self._process = None
 
     def start(self):
         assert not self.alive, f"{self.name} runs already"
-        argv = self.host.enter(self.argv) if self.host else self.argv
+        argv = [*self.wrapper, *self.argv]
+        argv = self.host.enter(argv) if self.host else argv
         env = settings.environment(**({"CRONIUM_FAULTS": self.faults} if self.faults else {}))
         with open(self.log, "ab") as log:
             # It must not outlive the tests, however they end.
@@ -67,6 +70,13 @@ class Process:
         if self.alive:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
+
+    def freeze(self):
+        """SIGSTOP: nothing of it runs, and its connections stay open."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self._process.send_signal(signal.SIGCONT)
 
     def log_text(self):
         try:
