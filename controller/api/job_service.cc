@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/error.h"
 #include "controller/api/job_filter.h"
 #include "controller/api/job_watch.h"
@@ -56,6 +58,54 @@ absl::Status CheckSameRequest(const v1::JobSpec& asked, const v1::Job& job) {
                    absl::StrCat("request_id \"", job.request_id(), "\" was used for job ", job.id(),
                                 " with another spec"),
                    {{"job_id", job.id()}, {"request_id", job.request_id()}});
+}
+
+// Where a list goes on, in a page token: the time too, so that the list goes on where retention has
+// removed the job meanwhile.
+std::string FormatPosition(const v1::Job& job) {
+  const JobPosition position = PositionOf(job);
+  return absl::StrCat(position.create_time_ns, "/", position.job_id);
+}
+
+std::optional<JobPosition> ParsePosition(absl::string_view text) {
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(text, absl::MaxSplits('/', 1));
+  JobPosition position;
+  if (!absl::SimpleAtoi(parts.first, &position.create_time_ns)) return std::nullopt;
+  position.job_id = std::string(parts.second);
+  return position;
+}
+
+// Whose entry FollowLogsRequest.after_seq is must be known, or be clear.
+absl::Status CheckLogPosition(const Services& services, const v1::Job& job,
+                              const v1::FollowLogsRequest& request) {
+  for (const auto& [field, id] :
+       {std::make_pair("execution_id", request.execution_id()),
+        std::make_pair("after_execution_id", request.after_execution_id())}) {
+    if (id.empty()) continue;
+    absl::StatusOr<v1::Execution> execution = services.store->GetExecution(id);
+    if (!execution.ok()) return execution.status();
+    if (execution->job_id() != job.id()) {
+      return BadField(field, absl::StrCat("is an execution of job ", execution->job_id(),
+                                          ", not of ", job.id()));
+    }
+  }
+  const bool goes_on = request.after_seq() > 0 || !request.after_execution_id().empty();
+  if (request.tail() > 0 && goes_on) {
+    return BadField("tail", "cannot be used together with after_seq");
+  }
+  if (!request.execution_id().empty() && !request.after_execution_id().empty() &&
+      request.execution_id() != request.after_execution_id()) {
+    return BadField("after_execution_id", "is another one than execution_id");
+  }
+  if (goes_on && request.execution_id().empty() && request.after_execution_id().empty() &&
+      job.attempt() > 1) {
+    return BadField("after_execution_id",
+                    absl::StrCat("is needed: job ", job.id(), " has had ", job.attempt(),
+                                 " attempts, and after_seq is an entry of only one of them; give "
+                                 "the execution_id that came with it"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -139,11 +189,16 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(grpc::CallbackServerContext* 
     const std::string list = absl::StrCat("jobs/", *name_space, "/", request->filter());
     absl::StatusOr<std::string> before = ReadPageToken(list, request->page_token());
     if (!before.ok()) return before.status();
-    query.before_job_id = *std::move(before);
+    if (!before->empty()) {
+      query.before = ParsePosition(*before);
+      if (!query.before.has_value()) return NotAPageToken();
+    }
     query.limit = *page_size;
     absl::StatusOr<Page<v1::Job>> page = services_.store->ListJobs(query);
     if (!page.ok()) return page.status();
-    if (page->more) response->set_next_page_token(MakePageToken(list, page->items.back().id()));
+    if (page->more) {
+      response->set_next_page_token(MakePageToken(list, FormatPosition(page->items.back())));
+    }
     for (v1::Job& job : page->items) {
       PresentJob(services_, &job);
       // A page of scripts and bodies would be large; GetJob has them.
@@ -222,6 +277,11 @@ grpc::ServerWriteReactor<v1::WatchJobsResponse>* JobServiceImpl::WatchJobs(
     absl::StatusOr<v1::Job> job = FindJob(services_, *caller, id);
     if (!job.ok()) return new Refused(job.status());
   }
+  if (request->has_ended_since() && request->job_ids_size() > 0) {
+    return new Refused(BadField("ended_since",
+                                "cannot be used together with job_ids, whose present state comes "
+                                "first in any case"));
+  }
   return StartJobWatch(services_, *std::move(name_space), *request);
 }
 
@@ -233,23 +293,13 @@ grpc::ServerWriteReactor<v1::FollowLogsResponse>* JobServiceImpl::FollowLogs(
   if (!caller.ok()) return new Refused(caller.status());
   absl::StatusOr<v1::Job> job = FindJob(services_, *caller, request->job_id());
   if (!job.ok()) return new Refused(job.status());
-  if (request->tail() > 0 && request->after_seq() > 0) {
-    return new Refused(BadField("tail", "cannot be used together with after_seq"));
+  if (absl::Status status = CheckLogPosition(services_, *job, *request); !status.ok()) {
+    return new Refused(status);
   }
   for (const int stream : request->streams()) {
     if (stream != v1::LOG_STREAM_STDOUT && stream != v1::LOG_STREAM_STDERR) {
       return new Refused(
           BadField("streams", absl::StrCat(stream, " is neither stdout nor stderr")));
-    }
-  }
-  if (!request->execution_id().empty()) {
-    absl::StatusOr<v1::Execution> execution =
-        services_.store->GetExecution(request->execution_id());
-    if (!execution.ok()) return new Refused(execution.status());
-    if (execution->job_id() != job->id()) {
-      return new Refused(BadField(
-          "execution_id",
-          absl::StrCat("is an execution of job ", execution->job_id(), ", not of ", job->id())));
     }
   }
   return StartLogFollower(services_, *job, *request);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/api/job_watch.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <deque>
 #include <memory>
@@ -8,10 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/error.h"
+#include "common/proto_time.h"
 #include "common/rpc/pull_stream.h"
 #include "controller/api/job_feed.h"
 #include "controller/api/presenter.h"
@@ -22,6 +25,9 @@ namespace {
 
 constexpr size_t kMaxPending = 100'000;
 constexpr int kPageSize = 500;
+// Ends that a caller who goes on sees again at most: room for a wall clock that was set back a
+// little meanwhile.
+constexpr absl::Duration kSlack = absl::Seconds(1);
 
 using WatchReactor = grpc::ServerWriteReactor<v1::WatchJobsResponse>;
 
@@ -34,7 +40,12 @@ class JobWatch final : public PullStream<WatchReactor, v1::WatchJobsResponse> {
         services_(services),
         name_space_(std::move(name_space)),
         job_ids_(request.job_ids().begin(), request.job_ids().end()),
-        open_(job_ids_.begin(), job_ids_.end()) {
+        open_(job_ids_.begin(), job_ids_.end()),
+        resume_time_(services.clock->Now()) {
+    if (request.has_ended_since()) {
+      ended_since_ = ToTime(request.ended_since());
+      resume_time_ = *ended_since_;
+    }
     subscription_ = services_.feed->Subscribe(name_space_, job_ids_,
                                               [this](const v1::Job& job) { OnChange(job); });
     Wake();
@@ -57,7 +68,10 @@ class JobWatch final : public PullStream<WatchReactor, v1::WatchJobsResponse> {
       order_.push_back(job.id());
     } else if (Version(job) > Version(it->second)) {
       it->second = job;
+    } else {
+      return;
     }
+    if (IsEnded(job.state())) pending_ends_.insert({ToTime(job.end_time()), job.id()});
   }
 
   // Runs in the first Pull, on the executor.
@@ -70,6 +84,9 @@ class JobWatch final : public PullStream<WatchReactor, v1::WatchJobsResponse> {
       }
       return absl::OkStatus();
     }
+    if (ended_since_.has_value()) {
+      if (absl::Status status = LoadEnded(*ended_since_ - kSlack); !status.ok()) return status;
+    }
     for (const v1::JobState state : {v1::JOB_STATE_RUNNING, v1::JOB_STATE_QUEUED}) {
       JobQuery query;
       query.name_space = name_space_;
@@ -78,12 +95,33 @@ class JobWatch final : public PullStream<WatchReactor, v1::WatchJobsResponse> {
       while (true) {
         absl::StatusOr<Page<v1::Job>> page = services_.store->ListJobs(query);
         if (!page.ok()) return page.status();
-        if (page->more) query.before_job_id = page->items.back().id();
+        if (page->more) query.before = PositionOf(page->items.back());
         for (v1::Job& job : page->items) AddStored(std::move(job));
         if (!page->more) break;
       }
     }
     return absl::OkStatus();
+  }
+
+  // Page by page: each begins at the time at which the one before ended, since jobs of one time may
+  // lie on both sides of a page's border. What comes twice is one for Add.
+  absl::Status LoadEnded(absl::Time since) {
+    for (int limit = kPageSize;;) {
+      absl::StatusOr<std::vector<v1::Job>> jobs =
+          services_.store->ListJobsEndedSince(name_space_, since, limit);
+      if (!jobs.ok()) return jobs.status();
+      const bool more = static_cast<int>(jobs->size()) == limit;
+      const absl::Time last = jobs->empty() ? since : ToTime(jobs->back().end_time());
+      if (last == since) limit *= 2;
+      since = last;
+      for (v1::Job& job : *jobs) AddStored(std::move(job));
+      if (!more || TooManyPending()) return absl::OkStatus();
+    }
+  }
+
+  bool TooManyPending() {
+    MutexLock lock(&pending_mutex_);
+    return pending_.size() > kMaxPending;
   }
 
   void AddStored(v1::Job job) {
@@ -109,11 +147,11 @@ class JobWatch final : public PullStream<WatchReactor, v1::WatchJobsResponse> {
         if (job_ids_.empty()) sent_.erase(job->id());
       }
       *message->mutable_job() = *std::move(job);
+      if (job_ids_.empty()) SetTime(resume_time_, message->mutable_resume_time());
       return PullResult::Message();
     }
     if (!job_ids_.empty() && open_.empty()) return PullResult::Finish(grpc::Status::OK);
-    MutexLock lock(&pending_mutex_);
-    if (pending_.size() > kMaxPending) {
+    if (TooManyPending()) {
       return PullResult::Finish(ToGrpcStatus(MakeError(
           absl::StatusCode::kResourceExhausted, "WATCH_TOO_SLOW",
           absl::StrCat("over ", kMaxPending, " changed jobs wait for this reader; watch again"))));
@@ -128,6 +166,13 @@ class JobWatch final : public PullStream<WatchReactor, v1::WatchJobsResponse> {
     v1::Job job = std::move(it->second);
     pending_.erase(it);
     order_.pop_front();
+    if (IsEnded(job.state())) {
+      const absl::Time end = ToTime(job.end_time());
+      pending_ends_.erase({end, job.id()});
+      // An earlier end may wait behind this one.
+      const absl::Time covered = pending_ends_.empty() ? end : pending_ends_.begin()->first;
+      resume_time_ = std::max(resume_time_, covered);
+    }
     return job;
   }
 
@@ -141,10 +186,15 @@ class JobWatch final : public PullStream<WatchReactor, v1::WatchJobsResponse> {
   bool loaded_ = false;
   absl::flat_hash_map<std::string, uint64_t> sent_;
   std::unique_ptr<JobFeed::Subscription> subscription_;
+  std::optional<absl::Time> ended_since_;
+  // All ends before it were sent.
+  absl::Time resume_time_;
 
   Mutex pending_mutex_;
   absl::flat_hash_map<std::string, v1::Job> pending_ ABSL_GUARDED_BY(pending_mutex_);
   std::deque<std::string> order_ ABSL_GUARDED_BY(pending_mutex_);
+  // Of those that wait: when each one ended.
+  absl::btree_set<std::pair<absl::Time, std::string>> pending_ends_ ABSL_GUARDED_BY(pending_mutex_);
 };
 
 }  // namespace

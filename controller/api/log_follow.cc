@@ -47,7 +47,9 @@ absl::StatusOr<bool> LogFollow::Advance(v1::FollowLogsResponse* message) {
     }
     absl::StatusOr<bool> read = ReadChunks(message);
     if (!read.ok() || *read) return read;
-    if (MoveToNextExecution()) continue;
+    absl::StatusOr<bool> moved = MoveToNextExecution();
+    if (!moved.ok()) return moved;
+    if (*moved) continue;
     if (MayEnd()) return Final(message);
     return false;
   }
@@ -63,8 +65,10 @@ absl::Status LogFollow::RefreshJob() {
 }
 
 absl::StatusOr<bool> LogFollow::OpenExecution() {
-  const std::string& id =
-      request_.execution_id().empty() ? job_.execution_id() : request_.execution_id();
+  const std::string& id = !next_execution_id_.empty()              ? next_execution_id_
+                          : !request_.execution_id().empty()       ? request_.execution_id()
+                          : !request_.after_execution_id().empty() ? request_.after_execution_id()
+                                                                   : job_.execution_id();
   if (id.empty()) return false;
   absl::StatusOr<v1::Execution> execution = sources_.store->GetExecution(id);
   if (!execution.ok()) return execution.status();
@@ -139,9 +143,17 @@ bool LogFollow::Wanted(const v1::LogChunk& chunk) const {
          request_.streams().end();
 }
 
-// Where another attempt took over, its log follows.
-bool LogFollow::MoveToNextExecution() {
+// Where another attempt took over, its log follows: of each one, also where several came and went
+// while the reader was slow or away.
+absl::StatusOr<bool> LogFollow::MoveToNextExecution() {
   if (!request_.execution_id().empty() || job_.execution_id() == execution_->id()) return false;
+  const absl::StatusOr<std::vector<v1::Execution>> all = sources_.store->ListExecutions(job_.id());
+  if (!all.ok()) return all.status();
+  const auto next = std::find_if(all->begin(), all->end(), [this](const v1::Execution& execution) {
+    return execution.attempt() > execution_->attempt();
+  });
+  if (next == all->end()) return false;
+  next_execution_id_ = next->id();
   execution_.reset();
   subscription_.reset();
   first_execution_ = false;

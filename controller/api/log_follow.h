@@ -34,7 +34,8 @@ bool IsCollected(const v1::Execution& execution, const LogState& state);
 
 // One FollowLogs, without its transport: pages the log from disk at the reader's speed, and waits
 // for the store's word when it has caught up. No entry is missed at the seam of replay and live,
-// since both are the same read from the same position (docs/protocol.md P35).
+// since both are the same read from the same position (docs/protocol.md P35). A position is an
+// execution and a number: from the first that is shown, the logs of all later attempts follow.
 //
 // One caller at a time, but OnJobChange, which may come from any thread.
 class LogFollow {
@@ -62,7 +63,7 @@ class LogFollow {
   absl::StatusOr<bool> ReadChunks(v1::FollowLogsResponse* message);
   absl::StatusOr<bool> TellCollected(const LogKey& key, v1::FollowLogsResponse* message);
   bool Wanted(const v1::LogChunk& chunk) const;
-  bool MoveToNextExecution();
+  absl::StatusOr<bool> MoveToNextExecution();
   bool MayEnd() const;
   bool Final(v1::FollowLogsResponse* message);
 
@@ -73,6 +74,8 @@ class LogFollow {
   std::atomic<bool> job_changed_{false};
   std::optional<v1::Execution> execution_;
   bool first_execution_ = true;
+  // The one to open next, once one was read.
+  std::string next_execution_id_;
   uint64_t after_seq_ = 0;
   bool ended_ = false;
   std::unique_ptr<LogSubscription> subscription_;

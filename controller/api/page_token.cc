@@ -26,6 +26,10 @@ absl::StatusOr<std::string> ReadPageToken(absl::string_view query, const std::st
       absl::string_view(text).substr(0, kDigestLength) == Digest(query)) {
     return text.substr(kDigestLength);
   }
+  return NotAPageToken();
+}
+
+absl::Status NotAPageToken() {
   Violations violations;
   violations.Add("page_token", "is not the next_page_token of the same list with the same filter");
   return violations.ToStatus();

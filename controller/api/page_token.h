@@ -17,6 +17,7 @@ std::string MakePageToken(absl::string_view query, absl::string_view position);
 // The position; empty for an empty token. INVALID_ARGUMENT where the token is not one of ours or
 // belongs to another query.
 absl::StatusOr<std::string> ReadPageToken(absl::string_view query, const std::string& token);
+absl::Status NotAPageToken();
 
 }  // namespace cronium::controller
 

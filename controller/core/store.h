@@ -216,15 +216,25 @@ using ChangeResult = absl::StatusOr<std::string>;
 
 // ---- Queries
 
+// A place in a list of jobs, whether or not the job is still there.
+struct JobPosition {
+  int64_t create_time_ns = 0;
+  std::string job_id;
+};
+
+inline JobPosition PositionOf(const v1::Job& job) {
+  return {job.create_time().seconds() * 1'000'000'000 + job.create_time().nanos(), job.id()};
+}
+
 struct JobQuery {
   std::string name_space;
   // All must hold; unset ones are not asked.
   std::optional<v1::JobState> state;
   std::optional<std::string> node;
   std::vector<std::pair<std::string, std::string>> labels;
-  // Jobs older than this one (by create time, then id): the page token's content. Empty for the
-  // first page.
-  std::string before_job_id;
+  // Jobs older than this (by create time, then id): the page token's content. Unset for the first
+  // page.
+  std::optional<JobPosition> before;
   int limit = 50;
   // Encoded size of a page's jobs, specs included, at most; but at least one job.
   int64_t max_bytes = 3 << 20;
@@ -328,8 +338,11 @@ class Store {
 
   // With spec.
   virtual absl::StatusOr<v1::Job> GetJob(absl::string_view job_id) = 0;
-  // Newest first, with spec. INVALID_ARGUMENT where before_job_id is no job.
+  // Newest first, with spec.
   virtual absl::StatusOr<Page<v1::Job>> ListJobs(const JobQuery& query) = 0;
+  // Without spec, those that ended at or after `since`, ended first first; at most `limit`.
+  virtual absl::StatusOr<std::vector<v1::Job>> ListJobsEndedSince(absl::string_view name_space,
+                                                                  absl::Time since, int limit) = 0;
   virtual absl::StatusOr<std::optional<v1::Job>> FindJobByRequestId(
       absl::string_view name_space, absl::string_view request_id) = 0;
   // With output_json.

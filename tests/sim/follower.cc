@@ -14,9 +14,8 @@ void Follower::Connect() {
   if (!job.ok()) return;
   v1::FollowLogsRequest request;
   request.set_job_id(job_id_);
-  catching_up_ = !execution_id_.empty() && job->execution_id() != execution_id_;
-  if (catching_up_) request.set_execution_id(execution_id_);
-  request.set_follow(!catching_up_);
+  request.set_follow(true);
+  request.set_after_execution_id(execution_id_);
   request.set_after_seq(last_seq_);
   follow_ = std::make_unique<controller::LogFollow>(
       controller::LogFollowSources{
@@ -73,13 +72,6 @@ void Follower::Pump() {
 
 void Follower::Take(const v1::FollowLogsResponse& message) {
   if (message.chunks_size() > 0 && message.execution_id() != execution_id_) {
-    if (last_seq_ > 0 && message.chunks(0).first_seq() > 1) {
-      // Another attempt took over just before the stream began, so that the position was taken for
-      // one of that attempt's: asks again, as the command line's follower does.
-      follow_.reset();
-      scheduler_->After(absl::Microseconds(10), [this] { Connect(); });
-      return;
-    }
     execution_id_ = message.execution_id();
     last_seq_ = 0;
   }
@@ -92,12 +84,6 @@ void Follower::Take(const v1::FollowLogsResponse& message) {
   }
   if (!message.has_job()) return;
   follow_.reset();
-  if (catching_up_) {
-    execution_id_.clear();
-    last_seq_ = 0;
-    scheduler_->After(absl::Microseconds(10), [this] { Connect(); });
-    return;
-  }
   ended_ = true;
   if (!controller::IsEnded(message.job().state())) {
     scheduler_->Fail(absl::StrCat("following ", job_id_, " ended before the job"));

@@ -64,6 +64,15 @@ absl::StatusOr<std::optional<v1::Job>> SimStore::FindJobByRequestId(absl::string
   return std::optional<v1::Job>(jobs_.at(it->second));
 }
 
+absl::StatusOr<std::vector<v1::Execution>> SimStore::ListExecutions(absl::string_view job_id) {
+  std::vector<v1::Execution> executions;
+  for (const std::string& id : execution_order_) {
+    const v1::Execution& execution = executions_.at(id);
+    if (execution.job_id() == job_id) executions.push_back(execution);
+  }
+  return executions;
+}
+
 absl::StatusOr<v1::Execution> SimStore::GetExecution(absl::string_view execution_id) {
   const auto it = executions_.find(std::string(execution_id));
   if (it == executions_.end()) return absl::NotFoundError(execution_id);

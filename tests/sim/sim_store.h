@@ -36,9 +36,11 @@ class SimStore : public controller::Store {
   absl::StatusOr<controller::Page<v1::Job>> ListJobs(const controller::JobQuery&) override {
     return absl::UnimplementedError("");
   }
-  absl::StatusOr<std::vector<v1::Execution>> ListExecutions(absl::string_view) override {
+  absl::StatusOr<std::vector<v1::Job>> ListJobsEndedSince(absl::string_view, absl::Time,
+                                                          int) override {
     return absl::UnimplementedError("");
   }
+  absl::StatusOr<std::vector<v1::Execution>> ListExecutions(absl::string_view job_id) override;
   absl::StatusOr<std::vector<std::string>> ListNamespaces() override {
     return absl::UnimplementedError("");
   }

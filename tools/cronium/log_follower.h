@@ -21,7 +21,8 @@ namespace cronium::cli {
 // order, whatever happens to the controller in between.
 //
 // A position is an execution and a number in its log. Where other attempts took over while contact
-// was lost, the rest of the old one's log is read first, by name, and then those of its successors.
+// was lost, the controller sends the rest of the old one's log first, and then those of its
+// successors.
 //
 // One thread calls Run, once.
 class LogFollower {
@@ -47,17 +48,12 @@ class LogFollower {
   absl::StatusOr<v1::Job> Run(const v1::FollowLogsRequest& request, Sink sink);
 
  private:
-  // One stream: the job once its log is at its end, none where another stream has to go on.
-  absl::StatusOr<std::optional<v1::Job>> ReadStream(const v1::FollowLogsRequest& request,
-                                                    Sink sink);
-  // Asks which attempts there are; sets successor_ where the position is in one that is not the
-  // newest.
-  absl::Status FindSuccessor(const std::string& job_id);
+  // One stream: the job at its end.
+  absl::StatusOr<v1::Job> ReadStream(const v1::FollowLogsRequest& request, Sink sink);
   // Gives a message on, without what was given on before. An error ends the stream.
   absl::Status Receive(v1::FollowLogsResponse message, Sink sink);
   // Drops what was given on before from the chunk; false where nothing is left.
   bool TrimSeen(v1::LogChunk* chunk);
-  void BeginExecution(const std::string& execution_id);
   absl::Status Wait(const absl::Status& cause);
 
   Client* const client_;
@@ -67,16 +63,7 @@ class LogFollower {
   // The position: the execution whose log comes, and its last entry that was given on.
   std::string execution_id_;
   uint64_t last_seq_ = 0;
-  // Executions before it were read.
-  bool later_execution_ = false;
-  // The attempt that comes after the position's; empty where that is the newest.
-  std::string successor_;
   bool out_of_contact_ = false;
-  // Of the present stream: whether it began behind the position, and its first message came.
-  bool resumed_ = false;
-  bool received_ = false;
-  // It began at our position in another execution's log.
-  bool start_again_ = false;
   absl::Status sink_status_;
 };
 

@@ -15,12 +15,6 @@ namespace {
 // About a second of SQLite's machine, half a million rows looked at.
 constexpr int64_t kMaxSteps = 50'000'000;
 
-// Where the list goes on: the last job of the page before.
-struct Position {
-  int64_t create_time_ns = 0;
-  std::string id;
-};
-
 bool IsLive(v1::JobState state) { return state < v1::JOB_STATE_SUCCEEDED; }
 
 // A label's rows have the order of the list, and most jobs with a label of interest have ended; so
@@ -36,7 +30,7 @@ std::string JobsIndex(const JobQuery& query) {
 }
 
 // The text depends only on which filters there are; Bind follows its order.
-std::string Sql(const JobQuery& query, bool from_position) {
+std::string Sql(const JobQuery& query) {
   const bool by_label = ByLabel(query);
   // The table whose index gives the order.
   const char* order = by_label ? "l" : "j";
@@ -57,16 +51,15 @@ std::string Sql(const JobQuery& query, bool from_position) {
   }
   if (query.state.has_value()) absl::StrAppend(&sql, " AND j.state = ?");
   if (query.node.has_value()) absl::StrAppend(&sql, " AND j.node = ? AND j.node <> ''");
-  if (from_position) {
+  if (query.before.has_value()) {
     absl::StrAppend(&sql, " AND (", order, ".create_time_ns, ", order, ".id) < (?, ?)");
   }
   absl::StrAppend(&sql, " ORDER BY ", order, ".create_time_ns DESC, ", order, ".id DESC");
   return sql;
 }
 
-absl::StatusOr<Page<v1::Job>> ReadPage(Connection& connection, const JobQuery& query,
-                                       const Position* position) {
-  Query rows(connection, Sql(query, position != nullptr));
+absl::StatusOr<Page<v1::Job>> ReadPage(Connection& connection, const JobQuery& query) {
+  Query rows(connection, Sql(query));
   rows.Bind(query.name_space);
   for (const auto& [key, value] : query.labels) {
     rows.Bind(key);
@@ -74,9 +67,9 @@ absl::StatusOr<Page<v1::Job>> ReadPage(Connection& connection, const JobQuery& q
   }
   if (query.state.has_value()) rows.Bind(static_cast<int>(*query.state));
   if (query.node.has_value()) rows.Bind(*query.node);
-  if (position != nullptr) {
-    rows.Bind(position->create_time_ns);
-    rows.Bind(position->id);
+  if (query.before.has_value()) {
+    rows.Bind(query.before->create_time_ns);
+    rows.Bind(query.before->job_id);
   }
   Page<v1::Job> page;
   int64_t bytes = 0;
@@ -106,20 +99,9 @@ absl::StatusOr<Page<v1::Job>> ReadPage(Connection& connection, const JobQuery& q
 absl::StatusOr<Page<v1::Job>> ListJobs(Connection& connection, const JobQuery& query) {
   // A job without a node has none of that name, and the index holds only those with one.
   if (query.node.has_value() && query.node->empty()) return Page<v1::Job>();
-  Position position;
-  if (!query.before_job_id.empty()) {
-    Query before(connection, "SELECT create_time_ns, id FROM jobs WHERE id = ?",
-                 query.before_job_id);
-    if (!before.Step()) {
-      Violations violations;
-      violations.Add("page_token", "names a job that is no longer there; list from the start");
-      return violations.ToStatus();
-    }
-    position = {before.Int(0), before.Text(1)};
-  }
   const StepLimit limit(connection, kMaxSteps);
   try {
-    return ReadPage(connection, query, query.before_job_id.empty() ? nullptr : &position);
+    return ReadPage(connection, query);
   } catch (const SQLite::Exception& error) {
     if (error.getErrorCode() != SQLITE_INTERRUPT) throw;
     return MakeError(absl::StatusCode::kResourceExhausted, "LISTING_TOO_BROAD",

@@ -197,6 +197,25 @@ absl::StatusOr<Page<v1::Job>> SqliteStore::ListJobs(const JobQuery& query) {
   });
 }
 
+absl::StatusOr<std::vector<v1::Job>> SqliteStore::ListJobsEndedSince(absl::string_view name_space,
+                                                                     absl::Time since, int limit) {
+  using Result = absl::StatusOr<std::vector<v1::Job>>;
+  return CatchSqlite("cannot list ended jobs", [&]() -> Result {
+    const ReadPool::Lease lease = state_->readers.Acquire();
+    Query rows(*lease,
+               "SELECT job FROM jobs INDEXED BY jobs_ended WHERE namespace = ? "
+               "AND end_time_ns IS NOT NULL AND end_time_ns >= ? ORDER BY end_time_ns LIMIT ?",
+               name_space, absl::ToUnixNanos(since), limit);
+    std::vector<v1::Job> jobs;
+    while (rows.Step()) {
+      if (auto status = ParseRow(rows.Bytes(0), "job", &jobs.emplace_back()); !status.ok()) {
+        return status;
+      }
+    }
+    return jobs;
+  });
+}
+
 absl::StatusOr<std::optional<v1::Job>> SqliteStore::FindJobByRequestId(
     absl::string_view name_space, absl::string_view request_id) {
   using Result = absl::StatusOr<std::optional<v1::Job>>;

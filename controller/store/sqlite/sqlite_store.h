@@ -42,6 +42,8 @@ class SqliteStore : public Store {
   absl::StatusOr<v1::Job> GetJob(absl::string_view job_id) override;
   // Also RESOURCE_EXHAUSTED (LISTING_TOO_BROAD), see sqlite/job_list.h.
   absl::StatusOr<Page<v1::Job>> ListJobs(const JobQuery& query) override;
+  absl::StatusOr<std::vector<v1::Job>> ListJobsEndedSince(absl::string_view name_space,
+                                                          absl::Time since, int limit) override;
   absl::StatusOr<std::optional<v1::Job>> FindJobByRequestId(absl::string_view name_space,
                                                             absl::string_view request_id) override;
   absl::StatusOr<v1::Execution> GetExecution(absl::string_view execution_id) override;

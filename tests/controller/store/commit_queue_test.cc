@@ -63,6 +63,10 @@ class FakeStore : public Store {
   absl::StatusOr<LiveState> LoadLiveState() override { return Unused(); }
   absl::StatusOr<v1::Job> GetJob(absl::string_view) override { return Unused(); }
   absl::StatusOr<Page<v1::Job>> ListJobs(const JobQuery&) override { return Unused(); }
+  absl::StatusOr<std::vector<v1::Job>> ListJobsEndedSince(absl::string_view, absl::Time,
+                                                          int) override {
+    return Unused();
+  }
   absl::StatusOr<std::optional<v1::Job>> FindJobByRequestId(absl::string_view,
                                                             absl::string_view) override {
     return Unused();

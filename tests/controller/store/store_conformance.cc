@@ -265,11 +265,11 @@ TEST_P(StoreConformance, JobsAreListedNewestFirstThenByIdInPagesThatJoinWithoutS
   EXPECT_THAT(Ids(page), ElementsAre("job_d", "job_c"));
   EXPECT_TRUE(page->more);
   EXPECT_TRUE(page->items[0].has_spec());
-  query.before_job_id = "job_c";
+  query.before = JobPosition{2 * kSecond, "job_c"};
   page = store().ListJobs(query);
   EXPECT_THAT(Ids(page), ElementsAre("job_b", "job_a"));
   EXPECT_TRUE(page->more);
-  query.before_job_id = "job_a";
+  query.before = PositionOf(page->items.back());
   page = store().ListJobs(query);
   EXPECT_THAT(Ids(page), ElementsAre("job_e"));
   EXPECT_FALSE(page->more);
@@ -283,9 +283,33 @@ TEST_P(StoreConformance, APageOfExactlyTheLimitSaysThatNothingFollows) {
   EXPECT_FALSE(page->more);
 }
 
-TEST_P(StoreConformance, AListThatGoesOnAfterAJobThatIsNotThereIsAnError) {
-  const auto page = store().ListJobs({.name_space = "default", .before_job_id = "job_gone"});
-  EXPECT_EQ(page.status().code(), absl::StatusCode::kInvalidArgument) << page.status();
+TEST_P(StoreConformance, AListGoesOnWhereAJobWasThatIsNotThereAnyMore) {
+  for (int64_t i = 1; i <= 3; ++i) EndedJob(absl::StrCat("job_", i), i, 10 * i);
+  JobQuery query{.name_space = "default", .limit = 2};
+  const auto first = store().ListJobs(query);
+  ASSERT_THAT(Ids(first), ElementsAre("job_3", "job_2"));
+  CommitOne(DeleteEndedJob{"job_2"});
+  query.before = PositionOf(first->items.back());
+  EXPECT_THAT(Ids(store().ListJobs(query)), ElementsAre("job_1"));
+}
+
+TEST_P(StoreConformance, JobsThatEndedSinceComeInTheOrderOfTheirEnds) {
+  EndedJob("job_a", 1, 30);
+  EndedJob("job_b", 2, 10);
+  EndedJob("job_c", 3, 20);
+  EndedJob("job_d", 4, 20, "other");
+  CommitOne(InsertJob{MakeJob("job_live", 6)});
+  const auto since = [&](int64_t ns, int limit) {
+    std::vector<std::string> ids;
+    const auto jobs = store().ListJobsEndedSince("default", absl::FromUnixNanos(ns), limit);
+    EXPECT_TRUE(jobs.ok()) << jobs.status();
+    for (const v1::Job& job : *jobs) ids.push_back(job.id());
+    return ids;
+  };
+  EXPECT_THAT(since(0, 10), ElementsAre("job_b", "job_c", "job_a"));
+  EXPECT_THAT(since(20, 10), ElementsAre("job_c", "job_a"));
+  EXPECT_THAT(since(20, 1), ElementsAre("job_c"));
+  EXPECT_THAT(since(31, 10), IsEmpty());
 }
 
 TEST_P(StoreConformance, APageOfJobsIsBoundedInBytesAndHoldsAtLeastOne) {
@@ -326,22 +350,23 @@ TEST_P(StoreConformance, FiltersOfStateNodeAndLabelsMustAllHold) {
 
   using Labels = std::vector<std::pair<std::string, std::string>>;
   const auto list = [&](std::optional<v1::JobState> state, std::optional<std::string> node,
-                        Labels labels, const std::string& before = "") {
+                        Labels labels, std::optional<JobPosition> before = {}) {
     return Ids(store().ListJobs({.name_space = "default",
                                  .state = state,
                                  .node = std::move(node),
                                  .labels = std::move(labels),
-                                 .before_job_id = before}));
+                                 .before = std::move(before)}));
   };
   EXPECT_THAT(list({}, {}, {}), ElementsAre("job_5", "job_4", "job_3", "job_2", "job_1"));
   EXPECT_THAT(list(kRunning, {}, {}), ElementsAre("job_3", "job_2"));
-  EXPECT_THAT(list(kFailed, {}, {}, "job_5"), ElementsAre("job_4"));
+  EXPECT_THAT(list(kFailed, {}, {}, JobPosition{5, "job_5"}), ElementsAre("job_4"));
   EXPECT_THAT(list({}, "web-1", {}), ElementsAre("job_5", "job_4", "job_2"));
   EXPECT_THAT(list(kFailed, "web-1", {}), ElementsAre("job_5", "job_4"));
   EXPECT_THAT(list(kRunning, "web-1", {}), ElementsAre("job_2"));
   EXPECT_THAT(list({}, {}, {{"team", "a"}}), ElementsAre("job_4", "job_2", "job_1"));
   EXPECT_THAT(list({}, {}, {{"team", "a"}, {"env", "prod"}}), ElementsAre("job_4", "job_2"));
-  EXPECT_THAT(list({}, {}, {{"team", "a"}, {"env", "prod"}}, "job_4"), ElementsAre("job_2"));
+  EXPECT_THAT(list({}, {}, {{"team", "a"}, {"env", "prod"}}, JobPosition{4, "job_4"}),
+              ElementsAre("job_2"));
   EXPECT_THAT(list(kRunning, {}, {{"env", "prod"}}), ElementsAre("job_3", "job_2"));
   EXPECT_THAT(list(kFailed, {}, {{"env", "prod"}}), ElementsAre("job_4"));
   EXPECT_THAT(list(kRunning, "web-2", {{"env", "prod"}, {"team", "b"}}), ElementsAre("job_3"));

@@ -161,7 +161,8 @@ class FakeController::Jobs : public v1::JobService::Service {
   grpc::Status Follow(grpc::ServerContext* context, const v1::FollowLogsRequest& request,
                       grpc::ServerWriter<v1::FollowLogsResponse>* writer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(owner_.mutex_) {
-    std::string execution_id = request.execution_id();
+    std::string execution_id =
+        request.execution_id().empty() ? request.after_execution_id() : request.execution_id();
     uint64_t after_seq = request.after_seq();
     while (true) {
       const JobRecord& record = owner_.Record(request.job_id());
@@ -177,7 +178,11 @@ class FakeController::Jobs : public v1::JobService::Service {
         after_seq = end;
       }
       if (request.execution_id().empty() && record.job.execution_id() != execution_id) {
-        execution_id.clear();
+        // The attempt after it.
+        const auto& all = record.executions;
+        const auto at = std::find_if(all.begin(), all.end(),
+                                     [&](const auto& e) { return e.id() == execution_id; });
+        execution_id = at == all.end() || at + 1 == all.end() ? "" : (at + 1)->id();
         after_seq = 0;
         continue;
       }
