@@ -27,6 +27,10 @@ class ControllerProcess {
   const std::string& data_dir() const { return data_dir_; }
   pid_t pid() const { return child_->pid(); }
 
+  // SIGKILL, and its end.
+  void Kill() { child_.reset(); }
+  // After Kill: a new process with the same data, at the same address. Returns once it serves.
+  absl::Status StartAgain();
   // SIGTERM, and its end. An error where it did not end with 0.
   absl::Status Stop() { return child_->Stop(); }
   // The last line of its log that has `text`; empty where none has.
@@ -35,6 +39,11 @@ class ControllerProcess {
  private:
   ControllerProcess() = default;
 
+  absl::Status Serve(const std::string& listen);
+
+  std::string program_;
+  bool dev_ = false;
+  int starts_ = 0;
   std::unique_ptr<TemporaryFolder> folder_;
   std::string data_dir_;
   std::string address_;
