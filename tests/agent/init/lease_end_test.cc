@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <cerrno>
 #include <ctime>
@@ -39,6 +40,27 @@ TEST(InitLease, KillsAJobThatIgnoresTermAfterTheGrace) {
   job.WriteScript("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1000; done\n");
   job.WriteLease(In(kSoon));
   job.Start({"--stop-grace-ms", "100"});
+  job.status().ReadLine();
+  EXPECT_EQ(job.status().ReadAll(), "lease_ended\nended signal 9\ndrained\n");
+  EXPECT_EQ(job.Wait(), 137);
+}
+
+// docs/protocol.md P13: stopped beyond lease and grace together, as a suspended host is.
+TEST(InitLease, OneThatResumesAfterItsGraceTooKillsAtOnce) {
+  JobRun job;
+  job.WriteScript(
+      "#!/bin/bash\ntrap 'sleep 2; echo goodbye; exit 0' TERM\necho up\n"
+      "while :; do sleep 0.05; done\n");
+  const int64_t end = BootNs() + kSoon;
+  constexpr int64_t kGrace = 4'000 * kMs;
+  job.WriteLease(std::to_string(end));
+  job.Start({"--stop-grace-ms", "4000"});
+  EXPECT_EQ(job.out().ReadLine(), "up");
+  ASSERT_EQ(kill(job.pid(), SIGSTOP), 0);
+  WaitUntil(end + kGrace + 50 * kMs);
+  ASSERT_EQ(kill(job.pid(), SIGCONT), 0);
+  // A grace that began only now would let it say goodbye.
+  EXPECT_EQ(job.out().ReadAll(), "");
   job.status().ReadLine();
   EXPECT_EQ(job.status().ReadAll(), "lease_ended\nended signal 9\ndrained\n");
   EXPECT_EQ(job.Wait(), 137);
