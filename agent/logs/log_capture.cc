@@ -598,6 +598,7 @@ void LogCapture::Impl::TurnStatus(Fifo* fifo) {
     Fail(capture, events.status());
     return;
   }
+  if (!events->empty()) FaultOn("agent.status.taken");
   if (!capture->callbacks.on_status) return;
   for (const StatusEvent& event : *events) capture->callbacks.on_status(event);
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "controller/actions/credential_rules.h"
 #include "controller/secrets/key_file.h"
@@ -92,6 +93,7 @@ absl::StatusOr<RotateResult> RotateSecretsKey(const DataDir& data, const RotateO
   if (absl::Status status = WriteSealingKeys(data.secrets_key(), *keys); !status.ok()) {
     return status;
   }
+  FaultOn("controller.keys.written");
   if (!changes->empty()) {
     absl::StatusOr<std::vector<ChangeResult>> committed = (*store)->Commit(*changes);
     if (!committed.ok()) return committed.status();

@@ -4,6 +4,8 @@
 import pytest
 
 from harness import engine
+from harness.api import spec
+from harness.protos import job_pb2
 from harness.testing import assert_ended, assert_numbered
 from harness.waiting import wait_for
 
@@ -84,3 +86,25 @@ def test_twenty_jobs_go_on_over_an_agent(cluster, how):
         assert not outcome.log.cuts
         assert not api.result(job_id).log.uncertain
     wait_for("all containers to be gone", lambda: not engine.containers_of_cluster(cluster.name))
+
+
+def test_a_log_whose_agent_and_init_died_together_says_that_its_end_is_uncertain(cluster):
+    """Nobody is left who knows what was in the pipe: what is stored is whole up to there."""
+    api, agent = cluster.api, cluster.nodes[0].agent
+    job_spec = spec("#!/bin/bash\nwhile true; do echo \"out $((++n))\"; sleep 0.005; done")
+    job_spec.max_attempts = 1
+    job_id = api.create(job_spec).id
+    api.wait_for_output(job_id, b"out 100\n")
+    [execution] = api.executions(job_id)
+
+    agent.kill()
+    engine.docker("kill", execution.id)
+    cluster.wait_node_away(cluster.nodes[0])
+    agent.start()
+
+    outcome = api.outcome(job_id)
+    assert outcome.job.state == job_pb2.JOB_STATE_FAILED
+    assert outcome.job.attempt == 1
+    assert api.result(job_id).log.uncertain
+    # The last line may be cut off.
+    assert_numbered(outcome.stdout[:outcome.stdout.rfind(b"\n") + 1], "out")

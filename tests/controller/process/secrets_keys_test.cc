@@ -5,7 +5,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "common/error.h"
+#include "common/fault.h"
 #include "controller/actions/credential_rules.h"
 #include "controller/secrets/key_file.h"
 #include "controller/store/sqlite/sqlite_store.h"
@@ -78,6 +81,22 @@ TEST_F(SecretsKeysTest, RotatingSealsEverythingAnew) {
   EXPECT_EQ(TokenOf("b"), "token of b");
   // The old one still opens older copies of the database.
   EXPECT_EQ(ReadSealingKeys(data_.secrets_key())->size(), 2u);
+}
+
+using SecretsKeysDeathTest = SecretsKeysTest;
+
+TEST_F(SecretsKeysDeathTest, ARotationThatDiesAfterItsKeyWasWrittenLosesNothingAndCanBeRepeated) {
+  Add("a");
+  const auto die = [this] {
+    setenv("CRONIUM_FAULTS", "controller.keys.written=crash", 1);
+    if (ArmFaultsFromEnvironment().ok()) (void)RotateSecretsKey(data_, {});
+    _exit(1);
+  };
+  EXPECT_EXIT(die(), testing::ExitedWithCode(137), "");
+  EXPECT_EQ(ReadSealingKeys(data_.secrets_key())->size(), 2u);
+  EXPECT_EQ(TokenOf("a"), "token of a");
+  EXPECT_EQ(RotateSecretsKey(data_, {.drop_old_keys = true})->sealed, 1);
+  EXPECT_EQ(TokenOf("a"), "token of a");
 }
 
 TEST_F(SecretsKeysTest, OldKeysAreForgottenWhenThatIsAskedFor) {

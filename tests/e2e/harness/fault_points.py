@@ -22,6 +22,7 @@ BEFORE_THE_JOB = {
     "agent.started": [1],
     "agent.report.sent": [1, 2, 3],
     "agent.report.acknowledged": [1, 2],
+    "agent.status.taken": [1, 2],
     "agent.logs.taken": [1, 2],
     "agent.logs.indexed": [1, 2],
     "gateway.call.sent": [1, 3],
@@ -35,6 +36,7 @@ WHILE_IT_RUNS = {
 
 # Tested where what leads there is: the file names the point.
 ELSEWHERE = {
+    "controller.keys.written": "tests/controller/process/secrets_keys_test.cc",
     "controller.action.begun": "tests/e2e/test_tool_actions.py",
     "controller.action.sent": "tests/e2e/test_tool_actions.py",
     "controller.logs.removed": "tests/e2e/test_retention.py",
