@@ -2,16 +2,12 @@
 #include "controller/outbound/transfer_loop.h"
 
 #include <curl/curl.h>
-#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <chrono>
-#include <mutex>
 
 #include "absl/strings/str_cat.h"
 #include "common/error.h"
-#include "common/thread_name.h"
 #include "controller/outbound/transfer_error.h"
 
 namespace cronium::controller {
@@ -20,25 +16,8 @@ namespace {
 // Connections and handles kept while nothing uses them.
 constexpr long kIdleConnections = 64;
 constexpr size_t kIdleHandles = 64;
-// The longest sleep of the thread: curl's own timers and ours cut it short.
-constexpr int kMaxPollMs = 60'000;
 // Where Debian's packages keep the host's CAs, by hash: counts beside a CA file of our own.
 constexpr char kHostCaFolder[] = "/etc/ssl/certs";
-
-int64_t SteadyNowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-int64_t DueNs(absl::Duration delay) {
-  return SteadyNowNs() + std::max<int64_t>(0, absl::ToInt64Nanoseconds(delay));
-}
-
-void InitCurlOnce() {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-}
 
 absl::Status Cancelled() { return absl::CancelledError("the transfer was cancelled"); }
 
@@ -51,7 +30,6 @@ struct TransferLoop::Running {
   int64_t deadline_ns = 0;
   const AddressRule* rule = nullptr;
   CURL* handle = nullptr;
-  bool added = false;
   // What the address rule said of the last address that it refused in this round.
   absl::Status refused;
   char error[CURL_ERROR_SIZE] = "";
@@ -76,125 +54,52 @@ struct TransferLoop::Running {
   }
 };
 
-TransferLoop::TransferLoop(TransferLoopOptions options) : options_(std::move(options)) {
-  InitCurlOnce();
-  multi_ = curl_multi_init();
-  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, kIdleConnections);
-  thread_ = std::thread([this] { Run(); });
-}
-
-TransferLoop::~TransferLoop() {
-  Stop();
-  for (void* handle : idle_handles_) curl_easy_cleanup(handle);
-  curl_multi_cleanup(multi_);
-}
-
-void TransferLoop::Stop() {
-  {
-    MutexLock lock(&mutex_);
-    stopping_ = true;
-  }
-  curl_multi_wakeup(multi_);
-  if (thread_.joinable()) thread_.join();
-}
+TransferLoop::TransferLoop(TransferLoopOptions options)
+    : options_(std::move(options)),
+      loop_({.thread_name = "outbound",
+             .idle_connections = kIdleConnections,
+             .idle_handles = kIdleHandles},
+            [this] { CancelAll(); }) {}
 
 // ---- Callers' side
 
 TransferLoop::Id TransferLoop::Start(std::unique_ptr<Transfer> transfer,
                                      const TransferOptions& options) {
-  auto running = std::make_unique<Running>();
+  auto running = std::make_shared<Running>();
+  running->id = loop_.NewId();
   running->transfer = std::move(transfer);
   running->options = options;
-  running->deadline_ns = DueNs(options.timeout);
+  running->deadline_ns = CurlDueNs(options.timeout);
   running->rule = &options_.rule;
-  Command command;
-  command.transfer = std::move(running);
-  return Post(std::move(command));
+  if (!loop_.Post([this, running] { Take(running); })) {
+    running->transfer->Finish({nullptr, 0, Cancelled()});
+  }
+  return running->id;
 }
 
 TransferLoop::Id TransferLoop::After(absl::Duration delay, TimerDone done) {
-  Command command;
-  command.timer = std::move(done);
-  command.due_ns = DueNs(delay);
-  return Post(std::move(command));
+  return loop_.After(delay, std::move(done));
 }
 
 void TransferLoop::Cancel(Id id) {
-  Command command;
-  command.id = id;
-  Post(std::move(command));
+  // Where the loop has stopped, everything has ended.
+  static_cast<void>(loop_.Post([this, id] {
+    if (transfers_.contains(id)) {
+      End(id, 0, Cancelled());
+      BeginWaiting();
+    } else {
+      loop_.EndTimer(id, Cancelled());
+    }
+  }));
 }
 
-TransferLoop::Id TransferLoop::Post(Command command) {
-  Id id;
-  bool stopped;
-  {
-    MutexLock lock(&mutex_);
-    const bool is_cancel = command.transfer == nullptr && command.timer == nullptr;
-    if (!is_cancel) command.id = next_id_++;
-    id = command.id;
-    stopped = stopping_;
-    if (!stopped) {
-      inbox_.push_back(std::move(command));
-      // The thread takes its inbox again before it sleeps, so its own posts need no wakeup.
-      if (inbox_.size() > 1 || std::this_thread::get_id() == thread_.get_id()) return id;
-    }
-  }
-  if (!stopped) {
-    curl_multi_wakeup(multi_);
-  } else if (command.transfer != nullptr) {
-    command.transfer->transfer->Finish({nullptr, 0, Cancelled()});
-  } else if (command.timer != nullptr) {
-    command.timer(Cancelled());
-  }
-  return id;
-}
+void TransferLoop::Stop() { loop_.Stop(); }
 
 // ---- The thread
 
-void TransferLoop::Run() {
-  SetThreadName("outbound");
-  // OpenSSL writes to sockets without MSG_NOSIGNAL, and with CURLOPT_NOSIGNAL curl leaves SIGPIPE
-  // to us: a peer that hangs up must not end the process.
-  sigset_t pipe;
-  sigemptyset(&pipe);
-  sigaddset(&pipe, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
-  for (;;) {
-    std::vector<Command> commands;
-    bool stopping;
-    {
-      MutexLock lock(&mutex_);
-      commands.swap(inbox_);
-      stopping = stopping_;
-    }
-    for (Command& command : commands) Take(std::move(command));
-    if (stopping) {
-      CancelAll();
-      return;  // Nothing is posted any more.
-    }
-    Perform();
-    const int timeout_ms = FireTimers();
-    BeginWaiting();
-    {
-      MutexLock lock(&mutex_);
-      if (!inbox_.empty() || stopping_) continue;
-    }
-    curl_multi_poll(multi_, nullptr, 0, timeout_ms, nullptr);
-  }
-}
-
-void TransferLoop::Take(Command command) {
-  if (command.timer != nullptr) {
-    timers_.emplace(Due{command.due_ns, command.id}, std::move(command.timer));
-    return;
-  }
-  if (command.transfer == nullptr) {
-    CancelOnThread(command.id);
-    return;
-  }
+void TransferLoop::Take(std::shared_ptr<Running> running) {
   if (static_cast<int>(waiting_.size()) >= options_.max_waiting) {
-    command.transfer->transfer->Finish(
+    running->transfer->Finish(
         {nullptr, 0,
          MakeRetryableError(absl::StatusCode::kResourceExhausted, kOutboundQueueFull,
                             absl::StrCat(options_.max_waiting,
@@ -202,11 +107,14 @@ void TransferLoop::Take(Command command) {
                             absl::Seconds(1))});
     return;
   }
-  Running* running = command.transfer.get();
-  running->id = command.id;
-  deadlines_.emplace(running->deadline_ns, running->id);
-  transfers_.emplace(running->id, std::move(command.transfer));
-  waiting_.push_back(running->id);
+  const Running& r = *running;
+  loop_.StartTimer(r.id, r.deadline_ns, [this, &r](const absl::Status& status) {
+    if (!status.ok()) return;
+    End(r.id, CURLE_OPERATION_TIMEDOUT, TransferTimeout(r.transfer->Target(), r.options.timeout));
+    BeginWaiting();
+  });
+  waiting_.push_back(r.id);
+  transfers_.emplace(r.id, std::move(running));
   BeginWaiting();
 }
 
@@ -217,7 +125,7 @@ void TransferLoop::BeginWaiting() {
     // It may have ended while it waited.
     if (found == transfers_.end()) continue;
     ++under_way_;
-    found->second->handle = TakeHandle();
+    found->second->handle = loop_.TakeHandle();
     Begin(found->second.get());
   }
 }
@@ -228,8 +136,7 @@ void TransferLoop::Begin(Running* running) {
     End(running->id, 0, std::move(status));
     return;
   }
-  running->added = true;
-  curl_multi_add_handle(multi_, running->handle);
+  loop_.AddTransfer(running->handle, [this, running](int code) { OnCurl(running, code); });
 }
 
 void TransferLoop::Configure(Running* running) const {
@@ -239,7 +146,6 @@ void TransferLoop::Configure(Running* running) const {
   running->error[0] = '\0';
   const char* protocols =
       running->options.protocols == TransferProtocols::kHttp ? "http,https" : "smtp,smtps";
-  curl_easy_setopt(handle, CURLOPT_PRIVATE, running);
   curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, running->error);
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
   // A name server that does not answer must not hold up the loop when the transfer is given up.
@@ -265,100 +171,42 @@ void TransferLoop::Configure(Running* running) const {
   }
 }
 
-void TransferLoop::Perform() {
-  int running_count = 0;
-  curl_multi_perform(multi_, &running_count);
-  int queued = 0;
-  while (CURLMsg* message = curl_multi_info_read(multi_, &queued)) {
-    if (message->msg != CURLMSG_DONE) continue;
-    Running* running = nullptr;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &running);
-    const CURLcode code = message->data.result;
-    absl::Status status;
-    if (code != CURLE_OK) {
-      long os_error = 0;
-      curl_easy_getinfo(running->handle, CURLINFO_OS_ERRNO, &os_error);
-      const bool refused = code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK;
-      status = refused && !running->refused.ok()
-                   ? absl::Status(running->refused)
-                   : TransferError(code, running->transfer->Target(), running->error,
-                                   static_cast<int>(os_error));
-    }
-    End(running->id, code, std::move(status));
+void TransferLoop::OnCurl(Running* running, int curl_code) {
+  const auto code = static_cast<CURLcode>(curl_code);
+  absl::Status status;
+  if (code != CURLE_OK) {
+    long os_error = 0;
+    curl_easy_getinfo(running->handle, CURLINFO_OS_ERRNO, &os_error);
+    const bool refused = code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK;
+    status = refused && !running->refused.ok()
+                 ? absl::Status(running->refused)
+                 : TransferError(code, running->transfer->Target(), running->error,
+                                 static_cast<int>(os_error));
   }
+  End(running->id, code, std::move(status));
+  BeginWaiting();
 }
 
 void TransferLoop::End(Id id, int curl_code, absl::Status status) {
   const auto found = transfers_.find(id);
   if (found == transfers_.end()) return;
-  Running* running = found->second.get();
-  if (running->added) curl_multi_remove_handle(multi_, running->handle);
-  running->added = false;
+  const std::shared_ptr<Running> running = found->second;
+  if (running->handle != nullptr) loop_.RemoveTransfer(running->handle);
   const bool may_go_on =
       running->handle != nullptr && !absl::IsCancelled(status) && !absl::IsDeadlineExceeded(status);
   if (running->transfer->Finish({running->handle, curl_code, std::move(status)}) && may_go_on) {
-    Begin(running);
+    Begin(running.get());
     return;
   }
-  deadlines_.erase({running->deadline_ns, id});
-  GiveBack(running);
+  loop_.DropTimer(id);
   transfers_.erase(id);
-}
-
-void TransferLoop::CancelOnThread(Id id) {
-  End(id, 0, Cancelled());
-  for (auto timer = timers_.begin(); timer != timers_.end(); ++timer) {
-    if (timer->first.second != id) continue;
-    const TimerDone done = std::move(timer->second);
-    timers_.erase(timer);
-    done(Cancelled());
-    return;
-  }
+  if (running->handle == nullptr) return;
+  loop_.GiveBack(running->handle);
+  --under_way_;
 }
 
 void TransferLoop::CancelAll() {
-  while (!transfers_.empty()) CancelOnThread(transfers_.begin()->first);
-  while (!timers_.empty()) CancelOnThread(timers_.begin()->first.second);
-}
-
-int TransferLoop::FireTimers() {
-  for (;;) {
-    int64_t due = INT64_MAX;
-    if (!deadlines_.empty()) due = deadlines_.begin()->first;
-    if (!timers_.empty()) due = std::min(due, timers_.begin()->first.first);
-    if (due == INT64_MAX) return kMaxPollMs;
-    const int64_t left_ns = due - SteadyNowNs();
-    if (left_ns > 0) {
-      return static_cast<int>(std::min<int64_t>(left_ns / 1'000'000 + 1, kMaxPollMs));
-    }
-    if (!timers_.empty() && timers_.begin()->first.first == due) {
-      const TimerDone done = std::move(timers_.begin()->second);
-      timers_.erase(timers_.begin());
-      done(absl::OkStatus());
-      continue;
-    }
-    const Running& late = *transfers_.at(deadlines_.begin()->second);
-    End(late.id, CURLE_OPERATION_TIMEDOUT,
-        TransferTimeout(late.transfer->Target(), late.options.timeout));
-  }
-}
-
-void* TransferLoop::TakeHandle() {
-  if (idle_handles_.empty()) return curl_easy_init();
-  void* handle = idle_handles_.back();
-  idle_handles_.pop_back();
-  return handle;
-}
-
-void TransferLoop::GiveBack(Running* running) {
-  if (running->handle == nullptr) return;
-  --under_way_;
-  if (idle_handles_.size() < kIdleHandles) {
-    idle_handles_.push_back(running->handle);
-  } else {
-    curl_easy_cleanup(running->handle);
-  }
-  running->handle = nullptr;
+  while (!transfers_.empty()) End(transfers_.begin()->first, 0, Cancelled());
 }
 
 }  // namespace cronium::controller

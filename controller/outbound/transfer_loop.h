@@ -4,18 +4,13 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
-#include <thread>
-#include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "common/mutex.h"
+#include "common/curl/curl_loop.h"
 #include "controller/outbound/address_rule.h"
 
 namespace cronium::controller {
@@ -49,8 +44,8 @@ class Transfer {
   virtual ~Transfer() = default;
 
   // Sets what is particular to this transfer: URL, body, callbacks, credentials. The loop has set
-  // protocols, address rule, TLS verification, timeouts and that there is no proxy; leave those,
-  // and CURLOPT_PRIVATE, alone. An error ends the transfer with it.
+  // protocols, address rule, TLS verification, timeouts and that there is no proxy; leave those
+  // alone. An error ends the transfer with it.
   virtual absl::Status SetUp(void* curl) = 0;
   // Called once for each round. True: set the handle up again and go on (a redirect), within the
   // same timeout; false: that was all, and the transfer is destroyed. After CANCELLED or the
@@ -69,19 +64,19 @@ struct TransferLoopOptions {
   std::string ca_file;
 };
 
-// One thread with a curl multi handle that runs all outbound transfers of the controller;
-// connections are kept and used again, nothing polls.
+// Runs all outbound transfers of the controller on one thread (common/curl); connections are kept
+// and used again.
 //
 // Every socket is checked against the address rule before it connects, whatever name, redirect or
 // DNS answer led to it. Thread-safe. Destroying the loop (or Stop) ends what is under way with
 // CANCELLED before it returns; what is started later ends so too.
 class TransferLoop {
  public:
-  using Id = uint64_t;
-  using TimerDone = std::function<void(absl::Status)>;
+  using Id = CurlLoop::Id;
+  using TimerDone = CurlLoop::TimerDone;
 
   explicit TransferLoop(TransferLoopOptions options);
-  ~TransferLoop();
+  ~TransferLoop() { Stop(); }
   TransferLoop(const TransferLoop&) = delete;
   TransferLoop& operator=(const TransferLoop&) = delete;
 
@@ -96,49 +91,25 @@ class TransferLoop {
 
  private:
   struct Running;
-  // What callers hand to the thread: a transfer, a timer, or, where neither is set, the cancelling
-  // of `id`.
-  struct Command {
-    Id id = 0;
-    std::unique_ptr<Running> transfer;
-    TimerDone timer;
-    int64_t due_ns = 0;
-  };
-  using Due = std::pair<int64_t, Id>;
 
-  Id Post(Command command);
-  void Run();
-  void Take(Command command);
+  // On the loop's thread.
+  void Take(std::shared_ptr<Running> running);
   void BeginWaiting();
   void Begin(Running* running);
-  void Perform();
-  void End(Id id, int curl_code, absl::Status status);
-  void CancelOnThread(Id id);
-  void CancelAll();
-  // Ends what is overdue and fires timers; milliseconds until the next.
-  int FireTimers();
   void Configure(Running* running) const;
-  void* TakeHandle();
-  void GiveBack(Running* running);
+  void OnCurl(Running* running, int curl_code);
+  void End(Id id, int curl_code, absl::Status status);
+  void CancelAll();
 
   const TransferLoopOptions options_;
 
-  Mutex mutex_;
-  std::vector<Command> inbox_ ABSL_GUARDED_BY(mutex_);
-  Id next_id_ ABSL_GUARDED_BY(mutex_) = 1;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-
-  // The thread's own. CURLM* and CURL* are void*.
-  void* multi_;
-  std::vector<void*> idle_handles_;
-  // All transfers, those of waiting_ included.
-  std::map<Id, std::unique_ptr<Running>> transfers_;
+  // The thread's own: all transfers, those of waiting_ included.
+  std::map<Id, std::shared_ptr<Running>> transfers_;
   std::deque<Id> waiting_;
   int under_way_ = 0;
-  std::set<Due> deadlines_;
-  std::map<Due, TimerDone> timers_;
 
-  std::thread thread_;
+  // The last: its thread ends before the rest goes.
+  CurlLoop loop_;
 };
 
 }  // namespace cronium::controller

@@ -3,20 +3,16 @@
 #define CRONIUM_AGENT_RUNTIME_DOCKER_ENGINE_CLIENT_H_
 
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
-#include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "common/mutex.h"
+#include "common/curl/curl_loop.h"
 
 namespace cronium::agent {
 
@@ -46,8 +42,7 @@ struct EngineResponse {
   std::string body;
 };
 
-// HTTP/1.1 over a unix socket: one thread with a curl multi handle, connections kept and used
-// again, no polling.
+// HTTP/1.1 over a unix socket, on one thread (common/curl); connections are kept and used again.
 //
 // Every operation is answered by exactly one call of its `done` on that thread. A transport failure
 // is UNAVAILABLE (ENGINE_UNREACHABLE), a timeout DEADLINE_EXCEEDED (ENGINE_TIMEOUT); any HTTP code
@@ -55,12 +50,11 @@ struct EngineResponse {
 // destructor returns; what those callbacks ask for is answered CANCELLED too. Thread-safe.
 class EngineClient {
  public:
-  using OpId = uint64_t;
+  using OpId = CurlLoop::Id;
   using ResponseDone = std::function<void(absl::StatusOr<EngineResponse>)>;
-  using TimerDone = std::function<void(absl::Status)>;
+  using TimerDone = CurlLoop::TimerDone;
 
   explicit EngineClient(std::string socket_path);
-  ~EngineClient();
   EngineClient(const EngineClient&) = delete;
   EngineClient& operator=(const EngineClient&) = delete;
 
@@ -72,44 +66,19 @@ class EngineClient {
 
  private:
   struct Transfer;
-  struct Timer {
-    OpId op;
-    TimerDone done;
-  };
-  // What callers hand to the thread: a transfer, a timer, or, where neither is set, the cancelling
-  // of `op`.
-  struct Command {
-    OpId op = 0;
-    std::unique_ptr<Transfer> transfer;
-    TimerDone timer;
-    int64_t due_ns = 0;
-  };
 
+  // On the loop's thread.
   static size_t OnBody(char* data, size_t size, size_t count, void* transfer);
-  OpId Post(Command command);
-  void Run();
-  void StartTransfer(std::unique_ptr<Transfer> transfer);
-  void FinishTransfer(OpId op, absl::Status transport);
-  void CancelOnThread(OpId op);
+  void Begin(std::shared_ptr<Transfer> transfer);
+  void OnCurl(Transfer* transfer, int curl_code);
+  void Finish(OpId op, absl::Status transport);
   void CancelAll();
-  // Fires what is due; milliseconds until the next.
-  int FireTimers();
-  void* TakeHandle();
 
   const std::string socket_path_;
-
-  Mutex mutex_;
-  std::vector<Command> inbox_ ABSL_GUARDED_BY(mutex_);
-  OpId next_op_ ABSL_GUARDED_BY(mutex_) = 1;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-
-  // The thread's own. CURLM* and CURL* are void*.
-  void* multi_;
-  std::vector<void*> idle_handles_;
-  std::map<OpId, std::unique_ptr<Transfer>> transfers_;
-  std::multimap<int64_t, Timer> timers_;
-
-  std::thread thread_;
+  // The thread's own.
+  std::map<OpId, std::shared_ptr<Transfer>> transfers_;
+  // The last: its thread ends before the rest goes.
+  CurlLoop loop_;
 };
 
 }  // namespace cronium::agent
