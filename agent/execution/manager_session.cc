@@ -110,7 +110,8 @@ void ExecutionManager::Accept(const v1::Assignment& assignment) {
     return;
   }
   if (Find(id) != nullptr) {
-    RuleApplied(29);  // docs/protocol.md P29
+    // It is in each Hello since, so no controller that keeps to the protocol gives it again.
+    LogError("assignment of an execution that is held", {{"execution", id}});
     return;
   }
   const int alive = static_cast<int>(std::count_if(

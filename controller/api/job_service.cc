@@ -13,7 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "common/error.h"
 #include "controller/api/job_filter.h"
-#include "controller/api/job_watch.h"
+#include "controller/api/job_watcher.h"
 #include "controller/api/log_follower.h"
 #include "controller/api/page_token.h"
 #include "controller/api/presenter.h"
@@ -282,7 +282,7 @@ grpc::ServerWriteReactor<v1::WatchJobsResponse>* JobServiceImpl::WatchJobs(
                                 "cannot be used together with job_ids, whose present state comes "
                                 "first in any case"));
   }
-  return StartJobWatch(services_, *std::move(name_space), *request);
+  return StartJobWatcher(services_, *std::move(name_space), *request);
 }
 
 grpc::ServerWriteReactor<v1::FollowLogsResponse>* JobServiceImpl::FollowLogs(

@@ -3,21 +3,11 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <deque>
-#include <memory>
-#include <optional>
 #include <utility>
-#include <vector>
 
-#include "absl/container/btree_set.h"
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/error.h"
 #include "common/proto_time.h"
-#include "common/rpc/pull_stream.h"
-#include "controller/api/job_feed.h"
-#include "controller/api/presenter.h"
 #include "controller/core/lifecycle.h"
 
 namespace cronium::controller {
@@ -29,179 +19,141 @@ constexpr int kPageSize = 500;
 // little meanwhile.
 constexpr absl::Duration kSlack = absl::Seconds(1);
 
-using WatchReactor = grpc::ServerWriteReactor<v1::WatchJobsResponse>;
-
-// Subscribes first and reads the present state then, so that no change falls between. Of several
-// states of one job that wait for a slow reader, only the newest is kept.
-class JobWatch final : public PullStream<WatchReactor, v1::WatchJobsResponse> {
- public:
-  JobWatch(const Services& services, std::string name_space, const v1::WatchJobsRequest& request)
-      : PullStream(services.executor),
-        services_(services),
-        name_space_(std::move(name_space)),
-        job_ids_(request.job_ids().begin(), request.job_ids().end()),
-        open_(job_ids_.begin(), job_ids_.end()),
-        resume_time_(services.clock->Now()) {
-    if (request.has_ended_since()) {
-      ended_since_ = ToTime(request.ended_since());
-      resume_time_ = *ended_since_;
-    }
-    subscription_ = services_.feed->Subscribe(name_space_, job_ids_,
-                                              [this](const v1::Job& job) { OnChange(job); });
-    Wake();
-  }
-
- private:
-  static uint64_t Version(const v1::Job& job) {
-    return std::strtoull(job.etag().c_str(), nullptr, 10);
-  }
-
-  void OnChange(const v1::Job& job) {
-    Add(job);
-    Wake();
-  }
-
-  void Add(const v1::Job& job) {
-    MutexLock lock(&pending_mutex_);
-    const auto [it, inserted] = pending_.try_emplace(job.id(), job);
-    if (inserted) {
-      order_.push_back(job.id());
-    } else if (Version(job) > Version(it->second)) {
-      it->second = job;
-    } else {
-      return;
-    }
-    if (IsEnded(job.state())) pending_ends_.insert({ToTime(job.end_time()), job.id()});
-  }
-
-  // Runs in the first Pull, on the executor.
-  absl::Status LoadPresentState() {
-    if (!job_ids_.empty()) {
-      for (const std::string& id : job_ids_) {
-        absl::StatusOr<v1::Job> job = services_.store->GetJob(id);
-        if (!job.ok()) return job.status();
-        AddStored(*std::move(job));
-      }
-      return absl::OkStatus();
-    }
-    if (ended_since_.has_value()) {
-      if (absl::Status status = LoadEnded(*ended_since_ - kSlack); !status.ok()) return status;
-    }
-    for (const v1::JobState state : {v1::JOB_STATE_RUNNING, v1::JOB_STATE_QUEUED}) {
-      JobQuery query;
-      query.name_space = name_space_;
-      query.state = state;
-      query.limit = kPageSize;
-      while (true) {
-        absl::StatusOr<Page<v1::Job>> page = services_.store->ListJobs(query);
-        if (!page.ok()) return page.status();
-        if (page->more) query.before = PositionOf(page->items.back());
-        for (v1::Job& job : page->items) AddStored(std::move(job));
-        if (!page->more) break;
-      }
-    }
-    return absl::OkStatus();
-  }
-
-  // Page by page: each begins at the time at which the one before ended, since jobs of one time may
-  // lie on both sides of a page's border. What comes twice is one for Add.
-  absl::Status LoadEnded(absl::Time since) {
-    for (int limit = kPageSize;;) {
-      absl::StatusOr<std::vector<v1::Job>> jobs =
-          services_.store->ListJobsEndedSince(name_space_, since, limit);
-      if (!jobs.ok()) return jobs.status();
-      const bool more = static_cast<int>(jobs->size()) == limit;
-      const absl::Time last = jobs->empty() ? since : ToTime(jobs->back().end_time());
-      if (last == since) limit *= 2;
-      since = last;
-      for (v1::Job& job : *jobs) AddStored(std::move(job));
-      if (!more || TooManyPending()) return absl::OkStatus();
-    }
-  }
-
-  bool TooManyPending() {
-    MutexLock lock(&pending_mutex_);
-    return pending_.size() > kMaxPending;
-  }
-
-  void AddStored(v1::Job job) {
-    PresentJob(services_, &job);
-    job.clear_spec();
-    Add(job);
-  }
-
-  PullResult Pull(v1::WatchJobsResponse* message) override {
-    if (!loaded_) {
-      loaded_ = true;
-      if (absl::Status status = LoadPresentState(); !status.ok()) {
-        return PullResult::Finish(ToGrpcStatus(status));
-      }
-    }
-    while (std::optional<v1::Job> job = Next()) {
-      // A change that was committed before the present state was read may come after it.
-      uint64_t& sent = sent_[job->id()];
-      if (Version(*job) <= sent) continue;
-      sent = Version(*job);
-      if (IsEnded(job->state())) {
-        open_.erase(job->id());
-        if (job_ids_.empty()) sent_.erase(job->id());
-      }
-      *message->mutable_job() = *std::move(job);
-      if (job_ids_.empty()) SetTime(resume_time_, message->mutable_resume_time());
-      return PullResult::Message();
-    }
-    if (!job_ids_.empty() && open_.empty()) return PullResult::Finish(grpc::Status::OK);
-    if (TooManyPending()) {
-      return PullResult::Finish(ToGrpcStatus(MakeError(
-          absl::StatusCode::kResourceExhausted, "WATCH_TOO_SLOW",
-          absl::StrCat("over ", kMaxPending, " changed jobs wait for this reader; watch again"))));
-    }
-    return PullResult::Wait();
-  }
-
-  std::optional<v1::Job> Next() {
-    MutexLock lock(&pending_mutex_);
-    if (order_.empty() || pending_.size() > kMaxPending) return std::nullopt;
-    const auto it = pending_.find(order_.front());
-    v1::Job job = std::move(it->second);
-    pending_.erase(it);
-    order_.pop_front();
-    if (IsEnded(job.state())) {
-      const absl::Time end = ToTime(job.end_time());
-      pending_ends_.erase({end, job.id()});
-      // An earlier end may wait behind this one.
-      const absl::Time covered = pending_ends_.empty() ? end : pending_ends_.begin()->first;
-      resume_time_ = std::max(resume_time_, covered);
-    }
-    return job;
-  }
-
-  void OnStopped() override { subscription_.reset(); }
-
-  const Services& services_;
-  const std::string name_space_;
-  const std::vector<std::string> job_ids_;
-  // Of job_ids_: whose end was not sent yet.
-  absl::flat_hash_set<std::string> open_;
-  bool loaded_ = false;
-  absl::flat_hash_map<std::string, uint64_t> sent_;
-  std::unique_ptr<JobFeed::Subscription> subscription_;
-  std::optional<absl::Time> ended_since_;
-  // All ends before it were sent.
-  absl::Time resume_time_;
-
-  Mutex pending_mutex_;
-  absl::flat_hash_map<std::string, v1::Job> pending_ ABSL_GUARDED_BY(pending_mutex_);
-  std::deque<std::string> order_ ABSL_GUARDED_BY(pending_mutex_);
-  // Of those that wait: when each one ended.
-  absl::btree_set<std::pair<absl::Time, std::string>> pending_ends_ ABSL_GUARDED_BY(pending_mutex_);
-};
+uint64_t Version(const v1::Job& job) { return std::strtoull(job.etag().c_str(), nullptr, 10); }
 
 }  // namespace
 
-WatchReactor* StartJobWatch(const Services& services, std::string name_space,
-                            const v1::WatchJobsRequest& request) {
-  return new JobWatch(services, std::move(name_space), request);
+JobWatch::JobWatch(JobWatchSources sources, std::string name_space,
+                   const v1::WatchJobsRequest& request, std::function<void()> wake)
+    : sources_(std::move(sources)),
+      name_space_(std::move(name_space)),
+      job_ids_(request.job_ids().begin(), request.job_ids().end()),
+      wake_(std::move(wake)),
+      open_(job_ids_.begin(), job_ids_.end()),
+      resume_time_(sources_.clock->Now()) {
+  if (request.has_ended_since()) {
+    ended_since_ = ToTime(request.ended_since());
+    resume_time_ = *ended_since_;
+  }
+  subscription_ = sources_.feed->Subscribe(name_space_, job_ids_,
+                                           [this](const v1::Job& job) { OnChange(job); });
+}
+
+void JobWatch::OnChange(const v1::Job& job) {
+  Add(job);
+  wake_();
+}
+
+void JobWatch::Add(const v1::Job& job) {
+  MutexLock lock(&pending_mutex_);
+  const auto [it, inserted] = pending_.try_emplace(job.id(), job);
+  if (inserted) {
+    order_.push_back(job.id());
+  } else if (Version(job) > Version(it->second)) {
+    it->second = job;
+  } else {
+    return;
+  }
+  if (IsEnded(job.state())) pending_ends_.insert({ToTime(job.end_time()), job.id()});
+}
+
+void JobWatch::AddStored(v1::Job job) {
+  sources_.present(&job);
+  job.clear_spec();
+  Add(job);
+}
+
+absl::Status JobWatch::LoadPresentState() {
+  if (!job_ids_.empty()) {
+    for (const std::string& id : job_ids_) {
+      absl::StatusOr<v1::Job> job = sources_.store->GetJob(id);
+      if (!job.ok()) return job.status();
+      AddStored(*std::move(job));
+    }
+    return absl::OkStatus();
+  }
+  if (ended_since_.has_value()) {
+    if (absl::Status status = LoadEnded(*ended_since_ - kSlack); !status.ok()) return status;
+  }
+  for (const v1::JobState state : {v1::JOB_STATE_RUNNING, v1::JOB_STATE_QUEUED}) {
+    JobQuery query;
+    query.name_space = name_space_;
+    query.state = state;
+    query.limit = kPageSize;
+    while (true) {
+      absl::StatusOr<Page<v1::Job>> page = sources_.store->ListJobs(query);
+      if (!page.ok()) return page.status();
+      if (page->more) query.before = PositionOf(page->items.back());
+      for (v1::Job& job : page->items) AddStored(std::move(job));
+      if (!page->more) break;
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Page by page: each begins at the time at which the one before ended, since jobs of one time may
+// lie on both sides of a page's border. What comes twice is one for Add.
+absl::Status JobWatch::LoadEnded(absl::Time since) {
+  for (int limit = kPageSize;;) {
+    absl::StatusOr<std::vector<v1::Job>> jobs =
+        sources_.store->ListJobsEndedSince(name_space_, since, limit);
+    if (!jobs.ok()) return jobs.status();
+    const bool more = static_cast<int>(jobs->size()) == limit;
+    const absl::Time last = jobs->empty() ? since : ToTime(jobs->back().end_time());
+    if (last == since) limit *= 2;
+    since = last;
+    for (v1::Job& job : *jobs) AddStored(std::move(job));
+    if (!more || TooManyPending()) return absl::OkStatus();
+  }
+}
+
+bool JobWatch::TooManyPending() {
+  MutexLock lock(&pending_mutex_);
+  return pending_.size() > kMaxPending;
+}
+
+absl::StatusOr<bool> JobWatch::Advance(v1::WatchJobsResponse* message) {
+  if (!loaded_) {
+    loaded_ = true;
+    if (absl::Status status = LoadPresentState(); !status.ok()) return status;
+  }
+  while (std::optional<v1::Job> job = Next()) {
+    // A change that was committed before the present state was read may come after it.
+    uint64_t& sent = sent_[job->id()];
+    if (Version(*job) <= sent) continue;
+    sent = Version(*job);
+    if (IsEnded(job->state())) {
+      open_.erase(job->id());
+      if (job_ids_.empty()) sent_.erase(job->id());
+    }
+    *message->mutable_job() = *std::move(job);
+    if (job_ids_.empty()) SetTime(resume_time_, message->mutable_resume_time());
+    return true;
+  }
+  if (ended()) return false;
+  if (TooManyPending()) {
+    return MakeError(absl::StatusCode::kResourceExhausted, "WATCH_TOO_SLOW",
+                     absl::StrCat("over ", kMaxPending,
+                                  " changed jobs wait for this reader; watch again"));
+  }
+  return false;
+}
+
+std::optional<v1::Job> JobWatch::Next() {
+  MutexLock lock(&pending_mutex_);
+  if (order_.empty() || pending_.size() > kMaxPending) return std::nullopt;
+  const auto it = pending_.find(order_.front());
+  v1::Job job = std::move(it->second);
+  pending_.erase(it);
+  order_.pop_front();
+  if (IsEnded(job.state())) {
+    const absl::Time end = ToTime(job.end_time());
+    pending_ends_.erase({end, job.id()});
+    // An earlier end may wait behind this one.
+    const absl::Time covered = pending_ends_.empty() ? end : pending_ends_.begin()->first;
+    resume_time_ = std::max(resume_time_, covered);
+  }
+  return job;
 }
 
 }  // namespace cronium::controller

@@ -257,7 +257,7 @@ void Core::HandleReport(const std::string& node, const v1::ExecutionReport& repo
   LiveExecution* live = FindExecution(report.execution_id());
   // Ended long ago, or another node's: the ack alone is the answer.
   if (live == nullptr || live->execution.node() != node) {
-    RuleApplied(38);  // docs/protocol.md P38
+    RuleApplied(29);  // docs/protocol.md P29
     return;
   }
   if (live->execution.state() >= v1::EXECUTION_STATE_FINALIZING ||

@@ -87,9 +87,8 @@ void Core::Reconcile(NodeEntry* entry, absl::Time contact_before, const v1::Hell
       message->add_keep(id);
     } else {
       ReconcileMissing(live, entry, contact_before, now, &assignments, out);
-      live = FindExecution(id);
     }
-    if (live == nullptr || !FindJob(live->execution.job_id())->job.cancel_requested()) continue;
+    if (!FindJob(live->execution.job_id())->job.cancel_requested()) continue;
     RuleApplied(33);  // docs/protocol.md P33
     v1::Stop* stop = held.contains(id) ? message->add_stops() : late_stops->add_stops();
     stop->set_execution_id(id);
@@ -128,17 +127,18 @@ void Core::ReconcileMissing(LiveExecution* live, NodeEntry* entry, absl::Time co
     Changed(*live, out);
     live->orphaned_since.reset();
     assignments->push_back(AssignmentMessage(entry->connection, execution, job->spec));
-  } else if (same_boot) {
+  } else if (same_boot || same_journal) {
     // docs/protocol.md P17: its container may be there. The agent looks, and its report is the
-    // proof.
+    // proof. From now on it is this journal's, on this host; and what an earlier journal may have
+    // begun is not for this one to begin.
     RuleApplied(17);
+    execution.set_boot_id(facts.boot_id());
+    execution.set_state_id(facts.state_id());
+    execution.set_state(std::max(execution.state(), v1::EXECUTION_STATE_PREPARING));
+    Changed(*live, out);
     live->orphaned_since.reset();
     assignments->push_back(AssignmentMessage(entry->connection, execution, job->spec));
     assignments->back().message.mutable_assignments()->mutable_assignments(0)->set_began(true);
-  } else if (same_journal) {
-    RuleApplied(16);  // docs/protocol.md P16
-    LoseExecution(live, v1::END_REASON_NODE_LOST,
-                  absl::StrCat("node ", entry->node.name(), " was rebooted"), now, out);
   } else {
     // docs/protocol.md P19: another host with this node's certificate, or a new installation of it.
     Orphan(live, contact_before, now);
@@ -210,10 +210,10 @@ void Core::OnSilenceTimer(const std::string& node, absl::Time now, Output* out) 
   CloseNodeSession(entry, now, out);
 }
 
-// docs/protocol.md P39: contacts are moved with the clock, so that the time since them stays what
+// docs/protocol.md P16: contacts are moved with the clock, so that the time since them stays what
 // it was.
 void Core::OnClockStep(absl::Duration step, absl::Time now) {
-  RuleApplied(39);
+  RuleApplied(16);
   std::vector<std::string> names;
   for (const auto& [name, entry] : nodes_.entries()) names.push_back(name);
   for (const std::string& name : names) {

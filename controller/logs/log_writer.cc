@@ -158,6 +158,7 @@ absl::Status LogWriter::BeginSegment(Partition* partition, ExecutionLog* log, ui
   *path = absl::StrCat(dir, "/", absl::Dec(first_seq, absl::kZeroPad20));
   auto file = FrameFile::Open(*path, FrameFile::Mode::kCreate);
   if (!file.ok()) return file.status();
+  FaultOn("controller.logs.segment");
   if (absl::Status status = SyncDirectory(dir); !status.ok()) return status;
   if (log->tail().empty()) {
     if (absl::Status status = SyncDirectory(partition->dir()); !status.ok()) return status;

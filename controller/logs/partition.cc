@@ -10,6 +10,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/fault.h"
 #include "common/file.h"
 #include "common/log.h"
 
@@ -181,7 +182,9 @@ absl::Status Partition::Flush() {
   std::vector<std::pair<std::string, std::string>> records;
   records.reserve(dirty_.size());
   for (const auto& log : dirty_) records.emplace_back(log->id(), log->EncodeRecord());
+  FaultOn("controller.logs.index");
   if (absl::Status status = index_->Write(records, present_); !status.ok()) return status;
+  FaultOn("controller.logs.indexed");
   for (const auto& log : dirty_) log->dirty = false;
   dirty_.clear();
   Evict();

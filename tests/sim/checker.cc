@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "controller/core/lifecycle.h"
@@ -10,6 +11,15 @@
 namespace cronium::sim {
 
 using controller::IsEnded;
+
+namespace {
+
+uint64_t VersionOf(const v1::Job& job) {
+  uint64_t version = 0;
+  return absl::SimpleAtoi(job.etag(), &version) ? version : 0;
+}
+
+}  // namespace
 
 void Checker::CheckAlone(const std::string& job) const {
   const auto it = scripts_.find(job);
@@ -72,6 +82,8 @@ void Checker::OnCommitted(const controller::Change& change) {
     CheckJob(update->job, false);
   } else if (const auto* put = std::get_if<controller::PutExecution>(&change)) {
     CheckExecution(put->execution);
+  } else if (const auto* collect = std::get_if<controller::DeleteEndedJob>(&change)) {
+    CheckCollected(collect->job_id);
   }
 }
 
@@ -85,7 +97,10 @@ void Checker::CheckJob(const v1::Job& job, bool is_new) {
   } else {
     const auto before = jobs_.find(job.id());
     if (before == jobs_.end()) scheduler_->Fail(absl::StrCat("update of no job: ", job.id()));
-    const v1::Job& was = before->second;
+    if (before->second.collected) {
+      scheduler_->Fail(absl::StrCat("update of a collected job: ", job.id()));
+    }
+    const v1::Job& was = before->second.job;
     // Back to the queue only for another attempt.
     const bool again = was.state() == v1::JOB_STATE_RUNNING &&
                        job.state() == v1::JOB_STATE_QUEUED && job.attempt() == was.attempt();
@@ -96,8 +111,57 @@ void Checker::CheckJob(const v1::Job& job, bool is_new) {
                                     v1::JobState_Name(job.state())));
     }
   }
-  if (IsEnded(job.state())) unended_.erase(job.id());
-  jobs_[job.id()] = job;
+  KnownJob& known = jobs_[job.id()];
+  const uint64_t version = VersionOf(job);
+  if (version <= known.version) {
+    scheduler_->Fail(absl::StrCat("job ", job.id(), " has version ", version, " after ",
+                                  known.version));
+  }
+  known.job = job;
+  known.job.clear_spec();
+  known.version = version;
+  known.states[version] = job.state();
+  if (IsEnded(job.state())) {
+    unended_.erase(job.id());
+    known.ended_at = scheduler_->now();
+  }
+}
+
+// Retention: only what has ended.
+void Checker::CheckCollected(const std::string& job_id) {
+  KnownJob& known = jobs_.at(job_id);
+  if (!known.ended_at.has_value()) {
+    scheduler_->Fail(absl::StrCat("job ", job_id, " is collected and has not ended"));
+  }
+  known.collected = true;
+}
+
+uint64_t Checker::CheckShown(const v1::Job& job) const {
+  const uint64_t version = VersionOf(job);
+  const auto known = jobs_.find(job.id());
+  if (known == jobs_.end() || !known->second.states.contains(version) ||
+      known->second.states.at(version) != job.state()) {
+    scheduler_->Fail(absl::StrCat("a watcher is shown job ", job.id(), " in version ", version,
+                                  " as ", v1::JobState_Name(job.state()),
+                                  ", which was never committed"));
+  }
+  return version;
+}
+
+std::map<std::string, uint64_t> Checker::Versions(const std::string& job_id) const {
+  std::map<std::string, uint64_t> versions;
+  for (const auto& [id, known] : jobs_) {
+    if (job_id.empty() ? !known.ended_at.has_value() : id == job_id) versions[id] = known.version;
+  }
+  return versions;
+}
+
+std::vector<std::string> Checker::EndedSince(absl::Duration time) const {
+  std::vector<std::string> ended;
+  for (const auto& [id, known] : jobs_) {
+    if (known.ended_at.has_value() && *known.ended_at > time) ended.push_back(id);
+  }
+  return ended;
 }
 
 void Checker::CheckExecution(const v1::Execution& execution) {
@@ -134,12 +198,17 @@ void Checker::OnAnswered(const std::string& request_id, const std::string& job_i
   }
 }
 
+bool Checker::EndedBefore(const std::string& job_id, absl::Duration time) const {
+  const std::optional<absl::Duration>& ended_at = jobs_.at(job_id).ended_at;
+  return ended_at.has_value() && *ended_at < time;
+}
+
 bool Checker::AllEnded() const { return unended_.empty(); }
 
 std::string Checker::Unended() const {
   std::string text;
   for (const std::string& id : unended_) {
-    const v1::Job& job = jobs_.at(id);
+    const v1::Job& job = jobs_.at(id).job;
     absl::StrAppend(&text, "\n  ", id, " ", v1::JobState_Name(job.state()), " attempt ",
                     job.attempt(), " on ", job.node(), " ", job.execution_id());
     const auto execution = executions_.find(job.execution_id());

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -37,6 +38,12 @@ class Checker {
 
   // ---- Callers.
   void OnAnswered(const std::string& request_id, const std::string& job_id);
+  // A watcher is shown this state: only what was committed. Its version.
+  uint64_t CheckShown(const v1::Job& job) const;
+  // Versions of all jobs that have not ended, or of this one whether it has or not.
+  std::map<std::string, uint64_t> Versions(const std::string& job_id) const;
+  std::vector<std::string> EndedSince(absl::Duration time) const;
+  bool EndedBefore(const std::string& job_id, absl::Duration time) const;
 
   bool AllEnded() const;
   // At the end of the run.
@@ -58,11 +65,22 @@ class Checker {
   void CheckAlone(const std::string& job) const;
   void CheckJob(const v1::Job& job, bool is_new);
   void CheckExecution(const v1::Execution& execution);
+  void CheckCollected(const std::string& job_id);
 
   Scheduler* const scheduler_;
   std::map<std::string, std::vector<Script>> scripts_;
   std::map<std::string, Log> logs_;
-  std::map<std::string, v1::Job> jobs_;
+  struct KnownJob {
+    // As last committed.
+    v1::Job job;
+    uint64_t version = 0;
+    // By version.
+    std::map<uint64_t, v1::JobState> states;
+    std::optional<absl::Duration> ended_at;
+    bool collected = false;
+  };
+
+  std::map<std::string, KnownJob> jobs_;
   std::map<std::string, v1::Execution> executions_;
   // request id to job.
   std::map<std::string, std::string> accepted_;

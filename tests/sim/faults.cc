@@ -12,6 +12,7 @@ namespace {
 constexpr absl::Duration kBetweenFaults = absl::Seconds(4);
 // A connection whose peer does not answer is given up after this, mostly (keepalive).
 constexpr absl::Duration kKeepalive = absl::Seconds(15);
+constexpr uint64_t kKinds = 14;
 
 }  // namespace
 
@@ -21,13 +22,13 @@ void World::PlanFaults() {
   const double pace = random()->Chance(0.2) ? 0.1 : random()->Unit() + 0.2;
   // Each seed has its favourites, so that some see many of one kind.
   std::vector<int> kinds;
-  for (int i = 0; i < 6; ++i) kinds.push_back(static_cast<int>(random()->Below(13)));
+  for (int i = 0; i < 6; ++i) kinds.push_back(static_cast<int>(random()->Below(kKinds)));
   absl::Duration time;
   while (true) {
     time += kBetweenFaults / pace * (random()->Unit() * 2);
     if (time >= fault_end_) break;
     const int kind = random()->Chance(0.6) ? kinds[random()->Below(kinds.size())]
-                                           : static_cast<int>(random()->Below(13));
+                                           : static_cast<int>(random()->Below(kKinds));
     scheduler_.At(time, [this, kind] {
       if (faulty()) Fault(kind);
     });
@@ -61,6 +62,8 @@ void World::Fault(int kind) {
     case 11:
       return no_proof_ ? (random()->Chance(0.5) ? WipeHost(AnyHost()) : Impostor())
                        : CutLink(AnyHost());
+    case 12:
+      return LogFault(AnyHost());
     default:
       return AgentDiskFault(AnyHost());
   }
@@ -160,15 +163,49 @@ void World::WipeHost(SimHost* host) {
 }
 
 void World::AgentDiskFault(SimHost* host) {
-  if (random()->Chance(0.5)) {
-    host->disk()->fail_chance = 0.8;
-  } else if (host->agent() != nullptr) {
-    host->agent()->SetSlow(random()->Between(absl::Milliseconds(50), absl::Seconds(4)));
-  }
-  scheduler_.After(random()->Between(absl::Seconds(1), absl::Seconds(20)), [host] {
-    host->disk()->fail_chance = 0;
-    if (host->agent() != nullptr) host->agent()->SetSlow(absl::ZeroDuration());
+  if (random()->Chance(0.5)) return AgentSlow(host);
+  host->disk()->fail_chance = 0.8;
+  scheduler_.After(random()->Between(absl::Seconds(1), absl::Seconds(20)),
+                   [host] { host->disk()->fail_chance = 0; });
+}
+
+void World::AgentSlow(SimHost* host) {
+  host->SetSlow(random()->Between(absl::Milliseconds(50), absl::Seconds(4)));
+  scheduler_.After(random()->Between(absl::Seconds(1), absl::Seconds(20)),
+                   [host] { host->SetSlow(absl::ZeroDuration()); });
+}
+
+// Reports arrive and the logs do not: the two are different connections.
+void World::LogFault(SimHost* host) {
+  scheduler_.Trace(host->name(), "its log connection is stuck");
+  host->link()->CutLog(true);
+  scheduler_.After(random()->Between(absl::Seconds(1), absl::Seconds(60)), [this, host] {
+    scheduler_.Trace(host->name(), "its log connection goes on");
+    host->link()->CutLog(false);
   });
+}
+
+// An end was reported and its log is still under way: what breaks now finds most.
+void World::AimAtEnd(const v1::Execution& execution) {
+  if (execution.state() != v1::EXECUTION_STATE_FINALIZING || !faulty()) return;
+  if (!random()->Chance(aim_chance_)) return;
+  const auto it = std::find_if(hosts_.begin(), hosts_.end(),
+                               [&](const auto& h) { return h->name() == execution.node(); });
+  if (it == hosts_.end()) return;
+  SimHost* host = it->get();
+  const uint64_t how = random()->Below(3);
+  scheduler_.After(random()->Between(absl::ZeroDuration(), absl::Milliseconds(20)),
+                   [this, host, how] {
+                     if (!faulty()) return;
+                     if (how == 0) return RebootHost(host);
+                     // Or the word of it is not heard, so that the report comes again, late.
+                     if (how == 1) {
+                       AgentKill(host);
+                     } else {
+                       host->link()->BreakCalls();
+                     }
+                     AgentSlow(host);
+                   });
 }
 
 // For a while two agents have one name.
@@ -193,8 +230,9 @@ void World::Heal() {
     host->Suspend(false);
     if (host->engine()->down()) host->engine()->ComeBack();
     host->link()->Cut(false, false);
+    host->link()->CutLog(false);
     host->StartAgent();
-    host->agent()->SetSlow(absl::ZeroDuration());
+    host->SetSlow(absl::ZeroDuration());
     host->agent()->SetStopped(false);
   }
 }

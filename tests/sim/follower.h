@@ -39,7 +39,6 @@ class Follower {
   SimLogs* const logs_;
   const std::string job_id_;
   std::unique_ptr<controller::LogFollow> follow_;
-  // Reads the rest of an attempt that another one took over from.
   bool pump_due_ = false;
   bool ended_ = false;
   std::string execution_id_;

@@ -184,16 +184,10 @@ bool RunAll(const Options& options, Totals* totals) {
   return fine;
 }
 
-// Rules behind others that catch nearly all before: an agent with the same journal reports by
-// itself (P16), what it holds is not sent again (P29), and an end is rarely heard of twice that
-// late (P21, P38). Unit tests of the core and the manager have them; they are counted and not
-// judged here.
-bool IsBehindOthers(size_t rule) { return rule == 16 || rule == 21 || rule == 29 || rule == 38; }
-
 uint64_t CountTooFew(const RuleCounts& counts, uint64_t least) {
   uint64_t too_few = 0;
   for (size_t rule = 1; rule < counts.size(); ++rule) {
-    const bool few = counts[rule] < least && !IsBehindOthers(rule);
+    const bool few = counts[rule] < least;
     absl::PrintF("P%d: %d%s\n", rule, counts[rule], few ? "  TOO FEW" : "");
     if (few) ++too_few;
   }

@@ -7,10 +7,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "agent/session/message_stream.h"
+#include "cronium/v1/agent_service.pb.h"
 #include "tests/sim/scheduler.h"
 
 namespace cronium::sim {
@@ -34,7 +36,9 @@ class Link {
  public:
   explicit Link(Scheduler* scheduler) : scheduler_(scheduler) {}
 
-  bool open(bool up) const { return up ? !up_cut_ : !down_cut_; }
+  bool open(bool up, bool log) const {
+    return !(log && log_cut_) && (up ? !up_cut_ : !down_cut_);
+  }
   absl::Duration Delay() {
     return scheduler_->random()->Between(absl::Microseconds(50), max_delay_);
   }
@@ -42,6 +46,11 @@ class Link {
   void Cut(bool up, bool down) {
     up_cut_ = up;
     down_cut_ = down;
+    for (const auto& call : Calls()) call->Pump();
+  }
+  // The connection of the Log stream alone, both ways.
+  void CutLog(bool cut) {
+    log_cut_ = cut;
     for (const auto& call : Calls()) call->Pump();
   }
   void BreakCalls() {
@@ -63,6 +72,7 @@ class Link {
   Scheduler* const scheduler_;
   bool up_cut_ = false;
   bool down_cut_ = false;
+  bool log_cut_ = false;
   absl::Duration max_delay_ = absl::Milliseconds(5);
   std::vector<std::weak_ptr<CallBase>> calls_;
 };
@@ -141,15 +151,17 @@ class Call final : public agent::MessageStream<Request, Response>,
     scheduler_->After(absl::Microseconds(5), [self] { self->EndServer(/*gone=*/true); });
   }
 
+  static constexpr bool is_log() { return std::is_same_v<Request, v1::UploadLogsRequest>; }
+
   // ---- CallBase
   void Pump() override {
     const auto self = this->shared_from_this();
-    while (link_->open(true) && !up_.empty() && up_.front().due <= scheduler_->now()) {
+    while (link_->open(true, is_log()) && !up_.empty() && up_.front().due <= scheduler_->now()) {
       auto item = std::move(up_.front());
       up_.pop_front();
       Arrive(std::move(item));
     }
-    while (link_->open(false) && !down_.empty() && down_.front().due <= scheduler_->now()) {
+    while (link_->open(false, is_log()) && !down_.empty() && down_.front().due <= scheduler_->now()) {
       if (down_.front().kind == Kind::kMessage && !reading_) break;
       auto item = std::move(down_.front());
       down_.pop_front();

@@ -5,15 +5,21 @@
 #include <limits>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 
 namespace cronium::sim {
 namespace {
 
 constexpr int kParts = 4;
+// Those that use the disk.
+constexpr int kManager = 0;
+constexpr int kCapture = 3;
 constexpr int kSlots = 4;
 
 }  // namespace
+
+bool SimAgent::at_work_ = false;
 
 SimAgent::SimAgent(Scheduler* scheduler, HostTime* host, Link* link, SimEngine* engine,
                    JournalDisk* disk, AgentSetup setup)
@@ -139,14 +145,19 @@ void SimAgent::SetStopped(bool stopped) {
   if (!stopped) Kick();
 }
 
+bool SimAgent::WaitsForDisk(int part) {
+  absl::Duration& until = busy_until_.at(static_cast<size_t>(part));
+  if (scheduler_->now() < until) return true;
+  if (slow_ > absl::ZeroDuration()) {
+    until = scheduler_->now() + scheduler_->random()->Between(absl::ZeroDuration(), slow_);
+  }
+  return false;
+}
+
 bool SimAgent::TurnOf(int part) {
   switch (part) {
-    case 0:
-      if (scheduler_->now() < manager_busy_until_) return false;
-      if (slow_ > absl::ZeroDuration()) {
-        manager_busy_until_ =
-            scheduler_->now() + scheduler_->random()->Between(absl::ZeroDuration(), slow_);
-      }
+    case kManager:
+      if (WaitsForDisk(kManager)) return false;
       if (!begun_) {
         begun_ = true;
         manager_->Begin(session_.get(), sender_.get());
@@ -158,7 +169,7 @@ bool SimAgent::TurnOf(int part) {
     case 2:
       return log_client_->Turn();
     default:
-      return capture_->Turn();
+      return !WaitsForDisk(kCapture) && capture_->Turn();
   }
 }
 
@@ -167,6 +178,8 @@ void SimAgent::Round() {
   if (stopped_) return;
   bool work = false;
   try {
+    const absl::Cleanup rest = [] { at_work_ = false; };
+    at_work_ = true;
     const auto first = static_cast<int>(scheduler_->random()->Below(kParts));
     for (int i = 0; i < kParts; ++i) work |= TurnOf((first + i) % kParts);
   } catch (const Killed&) {
@@ -180,14 +193,18 @@ void SimAgent::Round() {
 }
 
 void SimAgent::ScheduleWake() {
-  int64_t wake_ns =
-      std::min({session_->NextWakeNs(), log_client_->NextWakeNs(), capture_->NextRetryNs()});
+  int64_t wake_ns = std::min(session_->NextWakeNs(), log_client_->NextWakeNs());
   absl::Duration wake = absl::InfiniteDuration();
-  if (scheduler_->now() < manager_busy_until_) {
-    wake = manager_busy_until_;
-  } else {
-    wake_ns = std::min(wake_ns, manager_->NextWakeNs());
-  }
+  const auto add = [&](int part, int64_t next_ns) {
+    const absl::Duration busy_until = busy_until_.at(static_cast<size_t>(part));
+    if (scheduler_->now() < busy_until) {
+      wake = std::min(wake, busy_until);
+    } else {
+      wake_ns = std::min(wake_ns, next_ns);
+    }
+  };
+  add(kManager, manager_->NextWakeNs());
+  add(kCapture, capture_->NextRetryNs());
   if (wake_ns != std::numeric_limits<int64_t>::max()) {
     wake = std::min(wake, host_->clock().TimeOf(wake_ns));
   }

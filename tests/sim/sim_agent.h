@@ -2,6 +2,7 @@
 #ifndef CRONIUM_TESTS_SIM_SIM_AGENT_H_
 #define CRONIUM_TESTS_SIM_SIM_AGENT_H_
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -38,7 +39,7 @@ struct AgentSetup {
   std::string new_state_id;
   std::string folder;
   AgentPeers peers;
-  // A point at which the spool is written comes by: throws Killed where the agent is to die there.
+  // It has died at a point that came by.
   std::function<void()> on_died;
 };
 
@@ -51,19 +52,25 @@ class SimAgent {
   // As SIGKILL.
   ~SimAgent();
 
+  // Whether an agent has its turn: it can die at a point that comes by (throw Killed).
+  static bool at_work() { return at_work_; }
+
   // Something may have come in.
   void Kick();
   // SIGSTOP and SIGCONT.
   void SetStopped(bool stopped);
-  // How long the manager may wait for its disk, each time.
+  // How long the manager, and the capture of logs, may wait for their disk, each time.
   void SetSlow(absl::Duration latency) { slow_ = latency; }
 
  private:
   void Round();
   bool TurnOf(int part);
+  bool WaitsForDisk(int part);
   void ScheduleWake();
   template <typename Stream>
   typename Stream::Callbacks Kicking(typename Stream::Callbacks callbacks);
+
+  static bool at_work_;
 
   Scheduler* const scheduler_;
   HostTime* const host_;
@@ -85,7 +92,8 @@ class SimAgent {
   bool round_due_ = false;
   absl::Duration wake_at_ = absl::InfiniteDuration();
   absl::Duration slow_;
-  absl::Duration manager_busy_until_;
+  // Of each part: it waits for the disk.
+  std::array<absl::Duration, 4> busy_until_;
 };
 
 }  // namespace cronium::sim

@@ -48,6 +48,7 @@ void SimHost::Poke() {
 }
 
 void SimHost::StartAgent() {
+  wanted_ = true;
   if (agent_ != nullptr) return;
   scheduler_->Trace(name_, "agent starts");
   AgentSetup setup;
@@ -56,11 +57,21 @@ void SimHost::StartAgent() {
   setup.new_state_id = absl::StrCat(name_, "-state-", states_);
   setup.folder = folder_;
   setup.peers = peers_;
-  setup.on_died = [this] { KillAgent(); };
+  setup.on_died = [this] { OnAgentDied(); };
   agent_ = std::make_unique<SimAgent>(scheduler_, this, &link_, &engine_, &disk_, std::move(setup));
+  agent_->SetSlow(slow_);
+}
+
+void SimHost::OnAgentDied() {
+  KillAgent();
+  wanted_ = true;
+  After(scheduler_->random()->Between(absl::Milliseconds(100), absl::Seconds(5)), [this] {
+    if (wanted_) StartAgent();
+  });
 }
 
 void SimHost::KillAgent() {
+  wanted_ = false;
   if (agent_ == nullptr) return;
   scheduler_->Trace(name_, "agent is killed");
   agent_.reset();
@@ -71,6 +82,11 @@ void SimHost::StopAgent(bool stopped) {
   if (agent_ == nullptr) return;
   scheduler_->Trace(name_, stopped ? "agent is stopped" : "agent goes on");
   agent_->SetStopped(stopped);
+}
+
+void SimHost::SetSlow(absl::Duration latency) {
+  slow_ = latency;
+  if (agent_ != nullptr) agent_->SetSlow(latency);
 }
 
 void SimHost::Suspend(bool suspended) {
@@ -89,6 +105,7 @@ void SimHost::Suspend(bool suspended) {
 void SimHost::Reboot() {
   scheduler_->Trace(name_, "loses power and boots again");
   agent_.reset();
+  wanted_ = false;
   ++boots_;
   suspended_ = false;
   deferred_.clear();
@@ -125,6 +142,7 @@ void SimHost::DamageSpool() {
 void SimHost::Wipe() {
   scheduler_->Trace(name_, "the agent's state folder is emptied");
   agent_.reset();
+  wanted_ = false;
   engine_.ForgetWaiters();
   ++states_;
   disk_.content = {};

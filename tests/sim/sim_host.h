@@ -31,8 +31,6 @@ class SimHost : public HostTime {
   SimAgent* agent() { return agent_.get(); }
   JournalDisk* disk() { return &disk_; }
   bool suspended() const { return suspended_; }
-  // Chance that the agent dies at a point where it writes its spool.
-  double spool_kill_chance = 0;
 
   // ---- HostTime
   void After(absl::Duration delay, std::function<void()> event) override;
@@ -43,6 +41,8 @@ class SimHost : public HostTime {
   void StartAgent();
   void KillAgent();
   void StopAgent(bool stopped);
+  // How long an agent may wait for the disk, each time.
+  void SetSlow(absl::Duration latency);
   void Suspend(bool suspended);
   // A power cut: what ran is gone, and what was not synced may be. The agent comes with StartAgent.
   void Reboot();
@@ -53,6 +53,7 @@ class SimHost : public HostTime {
 
  private:
   void DamageSpool();
+  void OnAgentDied();
 
   Scheduler* const scheduler_;
   const std::string name_;
@@ -66,6 +67,9 @@ class SimHost : public HostTime {
   int boots_ = 1;
   int states_ = 1;
   bool suspended_ = false;
+  // Whether an agent is to run here: what supervises it starts it again.
+  bool wanted_ = false;
+  absl::Duration slow_;
   std::vector<std::function<void()>> deferred_;
   std::unique_ptr<SimAgent> agent_;
 };

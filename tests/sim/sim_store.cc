@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/sim/sim_store.h"
 
+#include <algorithm>
+#include <map>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/proto_time.h"
 #include "controller/core/lifecycle.h"
 #include "controller/logs/admission.h"
 
@@ -29,6 +34,9 @@ absl::StatusOr<std::vector<controller::ChangeResult>> SimStore::Commit(
         execution_order_.push_back(put->execution.id());
       }
       executions_[put->execution.id()] = put->execution;
+      if (listener_) listener_(put->execution);
+    } else if (const auto* collect = std::get_if<controller::DeleteEndedJob>(&change)) {
+      Delete(collect->job_id);
     } else if (const auto* node = std::get_if<controller::PutNode>(&change)) {
       nodes_[node->node.name()] = node->node;
     }
@@ -49,6 +57,55 @@ absl::StatusOr<controller::LiveState> SimStore::LoadLiveState() {
   }
   for (const auto& [name, node] : nodes_) live.nodes.push_back(node);
   return live;
+}
+
+void SimStore::Delete(const std::string& job_id) {
+  jobs_.erase(job_id);
+  std::erase(order_, job_id);
+  std::erase_if(requests_, [&](const auto& entry) { return entry.second == job_id; });
+  std::erase_if(execution_order_,
+                [&](const std::string& id) { return executions_.at(id).job_id() == job_id; });
+  std::erase_if(executions_, [&](const auto& entry) { return entry.second.job_id() == job_id; });
+}
+
+// Newest first.
+absl::StatusOr<controller::Page<v1::Job>> SimStore::ListJobs(const controller::JobQuery& query) {
+  std::vector<const v1::Job*> found;
+  const auto position = [](const v1::Job& job) {
+    const controller::JobPosition p = controller::PositionOf(job);
+    return std::make_pair(p.create_time_ns, p.job_id);
+  };
+  for (const auto& [id, job] : jobs_) {
+    if (job.state() != query.state) continue;
+    if (query.before.has_value() &&
+        position(job) >= std::make_pair(query.before->create_time_ns, query.before->job_id)) {
+      continue;
+    }
+    found.push_back(&job);
+  }
+  std::sort(found.begin(), found.end(),
+            [&](const v1::Job* a, const v1::Job* b) { return position(*a) > position(*b); });
+  controller::Page<v1::Job> page;
+  page.more = found.size() > static_cast<size_t>(query.limit);
+  if (page.more) found.resize(static_cast<size_t>(query.limit));
+  for (const v1::Job* job : found) page.items.push_back(*job);
+  return page;
+}
+
+absl::StatusOr<std::vector<v1::Job>> SimStore::ListJobsEndedSince(absl::string_view,
+                                                                  absl::Time since, int limit) {
+  std::map<std::pair<absl::Time, std::string>, const v1::Job*> found;
+  for (const auto& [id, job] : jobs_) {
+    if (!IsEnded(job.state()) || ToTime(job.end_time()) < since) continue;
+    found[{ToTime(job.end_time()), id}] = &job;
+  }
+  std::vector<v1::Job> jobs;
+  for (const auto& [key, job] : found) {
+    if (static_cast<int>(jobs.size()) == limit) break;
+    jobs.push_back(*job);
+    jobs.back().clear_spec();
+  }
+  return jobs;
 }
 
 absl::StatusOr<v1::Job> SimStore::GetJob(absl::string_view job_id) {
@@ -177,10 +234,13 @@ void SimDisk::StartNext() {
 
 void SimDisk::OnCrash() {
   ++life_;
-  // A transaction is whole or not there.
-  if (!group_.empty() && scheduler_->random()->Chance(0.5)) {
-    scheduler_->Trace(name_, "what was being written is kept");
-    for (const Job& job : group_) job.write();
+  if (!group_.empty()) {
+    Random* random = scheduler_->random();
+    const size_t kept = transactions_ ? group_.size() * random->Below(2)
+                                      : static_cast<size_t>(random->Below(group_.size() + 1));
+    scheduler_->Trace(name_, "of what was being written, ", kept, " of ", group_.size(),
+                      " are kept");
+    for (size_t i = 0; i < kept; ++i) group_[i].write();
   }
   group_.clear();
   waiting_.clear();

@@ -25,6 +25,12 @@ class SimStore : public controller::Store {
  public:
   explicit SimStore(Checker* checker) : checker_(checker) {}
 
+  // Called with each execution as it becomes durable.
+  void SetListener(std::function<void(const v1::Execution&)> listener) {
+    listener_ = std::move(listener);
+  }
+  const std::map<std::string, v1::Job>& jobs() const { return jobs_; }
+
   absl::StatusOr<std::vector<controller::ChangeResult>> Commit(
       absl::Span<const controller::Change> changes) override;
   absl::StatusOr<controller::LiveState> LoadLiveState() override;
@@ -33,13 +39,10 @@ class SimStore : public controller::Store {
                                                             absl::string_view request_id) override;
   absl::StatusOr<v1::Execution> GetExecution(absl::string_view execution_id) override;
 
-  absl::StatusOr<controller::Page<v1::Job>> ListJobs(const controller::JobQuery&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<std::vector<v1::Job>> ListJobsEndedSince(absl::string_view, absl::Time,
-                                                          int) override {
-    return absl::UnimplementedError("");
-  }
+  // By state.
+  absl::StatusOr<controller::Page<v1::Job>> ListJobs(const controller::JobQuery& query) override;
+  absl::StatusOr<std::vector<v1::Job>> ListJobsEndedSince(absl::string_view name_space,
+                                                          absl::Time since, int limit) override;
   absl::StatusOr<std::vector<v1::Execution>> ListExecutions(absl::string_view job_id) override;
   absl::StatusOr<std::vector<std::string>> ListNamespaces() override {
     return absl::UnimplementedError("");
@@ -87,10 +90,13 @@ class SimStore : public controller::Store {
   }
 
  private:
+  void Delete(const std::string& job_id);
+
   Checker* const checker_;
+  std::function<void(const v1::Execution&)> listener_;
   // With spec.
   std::map<std::string, v1::Job> jobs_;
-  // Ids in the order of creation.
+  // Of jobs that live, in the order of creation.
   std::vector<std::string> order_;
   std::map<std::string, v1::Execution> executions_;
   std::vector<std::string> execution_order_;
@@ -126,8 +132,9 @@ class SimLogs {
 };
 
 // A disk that does one thing after the other, in the order in which it was asked, slowly or
-// sometimes not for a while: under the commits and under the log files. What is under way when the
-// process dies has happened or has not.
+// sometimes not for a while: under the commits and under the log files. Of what is under way when
+// the process dies, the first part has happened and the rest has not; of a transaction, all or
+// nothing.
 class SimDisk {
  public:
   // `write` makes it durable; `done` tells the process of it.
@@ -136,7 +143,8 @@ class SimDisk {
     std::function<void()> done;
   };
 
-  SimDisk(Scheduler* scheduler, std::string name) : scheduler_(scheduler), name_(std::move(name)) {}
+  SimDisk(Scheduler* scheduler, std::string name, bool transactions)
+      : scheduler_(scheduler), name_(std::move(name)), transactions_(transactions) {}
 
   void Submit(Job job);
   // Latency is up to this from now on.
@@ -154,6 +162,7 @@ class SimDisk {
 
   Scheduler* const scheduler_;
   const std::string name_;
+  const bool transactions_;
   absl::Duration max_latency_ = absl::Milliseconds(3);
   double crash_chance_ = 0;
   std::function<void()> crash_;

@@ -8,6 +8,7 @@
 #include "common/fault.h"
 #include "common/proto_time.h"
 #include "common/protocol_rules.h"
+#include "controller/core/lifecycle.h"
 #include "controller/core/spec.h"
 
 namespace cronium::sim {
@@ -17,6 +18,8 @@ namespace {
 constexpr absl::Duration kTimeToEnd = absl::Minutes(25);
 // For agents to forget what has ended: an image of a spool, a removal that failed.
 constexpr absl::Duration kTimeToForget = absl::Minutes(2);
+// How long a job stays after its end.
+constexpr absl::Duration kRetention = absl::Minutes(1);
 
 }  // namespace
 
@@ -36,12 +39,13 @@ World::World(const WorldOptions& options)
       checker_(&scheduler_),
       store_(&checker_),
       logs_(&checker_),
-      commits_(&scheduler_, "commits"),
-      log_files_(&scheduler_, "log files"),
+      commits_(&scheduler_, "commits", /*transactions=*/true),
+      log_files_(&scheduler_, "log files", /*transactions=*/false),
       clock_(&scheduler_, scheduler_.random()->Between(-300, 300)) {
   SetFaultHook([this](absl::string_view name) { return PointReached(name); });
   no_proof_ = random()->Chance(0.3);
   kill_chance_ = random()->Chance(0.5) ? 0.002 : 0;
+  aim_chance_ = random()->Chance(0.5) ? random()->Unit() : 0;
   fault_end_ = random()->Between(absl::Seconds(60), absl::Seconds(240));
   machine_.scheduler = &scheduler_;
   machine_.clock = &clock_;
@@ -57,11 +61,13 @@ World::World(const WorldOptions& options)
   machine_.options.skip_fence = options.bug == Bug::kSessionNotFenced;
   if (options.bug == Bug::kLeaseWrongWayRound) machine_.options.lease_side = LeaseSide::kAgent;
   machine_.answer_early = options.bug == Bug::kAnswerBeforeCommit;
+  store_.SetListener([this](const v1::Execution& execution) { AimAtEnd(execution); });
   MakeHosts();
 }
 
 World::~World() {
   followers_.clear();
+  watchers_.clear();
   controller_.reset();
   impostor_.reset();
   hosts_.clear();
@@ -70,11 +76,21 @@ World::~World() {
 
 bool World::PointReached(absl::string_view name) {
   if (name == "controller.logs.seam_off_by_one") return options_.bug == Bug::kSeamOffByOne;
-  if (name == "agent.logs.taken" && faulty() && kill_chance_ > 0 &&
-      random()->Chance(kill_chance_)) {
+  // Whichever agent it is that has come by.
+  if (SimAgent::at_work() && faulty() && kill_chance_ > 0 && random()->Chance(KillChanceAt(name))) {
+    scheduler_.Trace("world", "an agent is to die at ", name);
     throw Killed();
   }
   return false;
+}
+
+// Each seed has a few points that it aims at.
+double World::KillChanceAt(absl::string_view point) {
+  const auto it = point_chances_.find(point);
+  if (it != point_chances_.end()) return it->second;
+  const double chance = random()->Chance(0.15) ? 0.05 : kill_chance_;
+  point_chances_.emplace(point, chance);
+  return chance;
 }
 
 void World::MakeHosts() {
@@ -107,21 +123,30 @@ void World::StartController() {
   if (controller_ != nullptr) return;
   scheduler_.Trace("controller", "starts");
   controller_ = std::make_unique<SimController>(machine_);
+  feed_ = std::make_unique<controller::JobFeed>();
   controller_->SetWatcher([this](const v1::Job& job) {
+    feed_->Publish(job);
     for (const auto& follower : followers_) {
       if (follower->job_id() == job.id()) follower->OnJobChange();
     }
   });
-  ConnectFollowers();
+  ConnectReaders();
 }
 
 // Each in its own time.
-void World::ConnectFollowers() {
+void World::ConnectReaders() {
+  const auto soon = [this] {
+    return random()->Between(absl::Milliseconds(100), absl::Seconds(3));
+  };
   for (const auto& follower : followers_) {
-    scheduler_.After(random()->Between(absl::Milliseconds(100), absl::Seconds(3)),
-                     [this, f = follower.get()] {
-                       if (controller_ != nullptr) f->Connect();
-                     });
+    scheduler_.After(soon(), [this, f = follower.get()] {
+      if (controller_ != nullptr) f->Connect();
+    });
+  }
+  for (const auto& watcher : watchers_) {
+    scheduler_.After(soon(), [this, w = watcher.get()] {
+      if (controller_ != nullptr) w->Connect(feed_.get());
+    });
   }
 }
 
@@ -130,6 +155,8 @@ void World::CrashController() {
   scheduler_.Trace("controller", "is killed");
   controller_.reset();
   for (const auto& follower : followers_) follower->Disconnect();
+  for (const auto& watcher : watchers_) watcher->Disconnect();
+  feed_.reset();
 }
 
 // ---- Callers
@@ -190,10 +217,8 @@ void World::Submit(const std::shared_ptr<Caller>& caller) {
     checker_.OnAnswered(caller->request_id, job->id());
     if (std::exchange(caller->answered, true)) return;
     scheduler_.Trace("caller", caller->request_id, " is answered with ", job->id());
-    if (random()->Chance(0.4)) {
-      followers_.push_back(std::make_unique<Follower>(&scheduler_, &store_, &logs_, job->id()));
-      followers_.back()->Connect();
-    }
+    answered_.insert(job->id());
+    LookAt(job->id());
     if (caller->cancel_after == absl::InfiniteDuration()) return;
     scheduler_.After(caller->cancel_after, [this, id = job->id()] { Cancel(id); });
   };
@@ -211,6 +236,41 @@ void World::Submit(const std::shared_ptr<Caller>& caller) {
   controller_->Post(controller::SubmitJob{std::move(job)}, answered);
 }
 
+// Some callers follow the log of what they have asked for, some watch its state.
+void World::LookAt(const std::string& job_id) {
+  if (random()->Chance(0.4)) {
+    followers_.push_back(std::make_unique<Follower>(&scheduler_, &store_, &logs_, job_id));
+    followers_.back()->Connect();
+  }
+  if (random()->Chance(0.3)) {
+    watchers_.push_back(std::make_unique<Watcher>(&scheduler_, &checker_, &store_, job_id));
+    watchers_.back()->Connect(feed_.get());
+  }
+}
+
+bool World::IsLookedAt(const std::string& job_id) const {
+  return std::any_of(followers_.begin(), followers_.end(),
+                     [&](const auto& f) { return f->job_id() == job_id && !f->ended(); }) ||
+         std::any_of(watchers_.begin(), watchers_.end(),
+                     [&](const auto& w) { return w->job_id() == job_id && !w->ended(); });
+}
+
+// As retention does: what has ended a while ago goes. Its list may be old: some of it lives.
+void World::Collect() {
+  scheduler_.After(random()->Between(absl::Seconds(10), absl::Seconds(40)), [this] { Collect(); });
+  if (controller_ == nullptr) return;
+  controller::CollectJobs collect;
+  for (const auto& [id, job] : store_.jobs()) {
+    const bool old = checker_.EndedBefore(id, scheduler_.now() - kRetention) &&
+                     answered_.contains(id) && !IsLookedAt(id);
+    const bool lives = !controller::IsEnded(job.state());
+    if (old || (lives && random()->Chance(0.2))) {
+      collect.jobs.push_back({id, job.namespace_(), job.request_id()});
+    }
+  }
+  if (!collect.jobs.empty()) controller_->Post(std::move(collect), [](const auto&) {});
+}
+
 void World::Cancel(const std::string& job_id) {
   if (controller_ == nullptr) {
     scheduler_.After(absl::Seconds(1), [this, job_id] { Cancel(job_id); });
@@ -225,6 +285,8 @@ void World::Cancel(const std::string& job_id) {
 void World::Run() {
   PlanJobs();
   PlanFaults();
+  if (random()->Chance(0.5)) Collect();
+  watchers_.push_back(std::make_unique<Watcher>(&scheduler_, &checker_, &store_, ""));
   StartController();
   for (const auto& host : hosts_) host->StartAgent();
   if (kill_chance_ > 0) {
@@ -251,6 +313,7 @@ void World::Run() {
     if (!follower->ended())
       scheduler_.Fail(absl::StrCat("nobody ends who follows ", follower->job_id()));
   }
+  for (const auto& watcher : watchers_) watcher->CheckEnd();
   std::string leftovers;
   for (const auto& host : hosts_) absl::StrAppend(&leftovers, host->Leftovers());
   if (!leftovers.empty()) {

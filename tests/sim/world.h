@@ -4,11 +4,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "common/ids.h"
+#include "controller/api/job_feed.h"
 #include "controller/auth/execution_tokens.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/follower.h"
@@ -16,6 +19,7 @@
 #include "tests/sim/sim_controller.h"
 #include "tests/sim/sim_host.h"
 #include "tests/sim/sim_store.h"
+#include "tests/sim/watcher.h"
 
 namespace cronium::sim {
 
@@ -62,12 +66,16 @@ class World {
   void CrashController();
   AgentPeers Peers();
   bool PointReached(absl::string_view name);
+  double KillChanceAt(absl::string_view point);
 
   void PlanJobs();
   v1::JobSpec RandomSpec();
   void Submit(const std::shared_ptr<Caller>& caller);
   void Cancel(const std::string& job_id);
-  void ConnectFollowers();
+  void LookAt(const std::string& job_id);
+  void ConnectReaders();
+  bool IsLookedAt(const std::string& job_id) const;
+  void Collect();
 
   void PlanFaults();
   void Fault(int kind);
@@ -83,6 +91,9 @@ class World {
   void ContainerFault(SimHost* host);
   void WipeHost(SimHost* host);
   void AgentDiskFault(SimHost* host);
+  void AgentSlow(SimHost* host);
+  void LogFault(SimHost* host);
+  void AimAtEnd(const v1::Execution& execution);
   void Impostor();
   void Heal();
 
@@ -102,14 +113,24 @@ class World {
   CountingIdSource ids_;
   ControllerMachine machine_;
   std::unique_ptr<SimController> controller_;
+  // Of this controller's life.
+  std::unique_ptr<controller::JobFeed> feed_;
   std::vector<std::unique_ptr<SimHost>> hosts_;
   std::vector<std::unique_ptr<Follower>> followers_;
+  std::vector<std::unique_ptr<Watcher>> watchers_;
+  // Whose callers have heard of them, so that they ask for them no more.
+  std::set<std::string> answered_;
   // Another host with the first one's certificate; null where this seed has none.
   std::unique_ptr<SimHost> impostor_;
   absl::Duration fault_end_;
   // Whether jobs may be lost track of without proof, so that none may be kept.
   bool no_proof_ = false;
+  // Of a process, where it persists something.
   double kill_chance_ = 0;
+  // The same at each point of the agent's that has come by.
+  std::map<std::string, double, std::less<>> point_chances_;
+  // That the agent or its host fails right when an end has been reported.
+  double aim_chance_ = 0;
 };
 
 }  // namespace cronium::sim

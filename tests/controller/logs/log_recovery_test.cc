@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kills, power cuts and damage: what was acknowledged is there, and what is there is a prefix.
+// Power cuts and damage: what was acknowledged is there, and what is there is a prefix.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -345,105 +342,6 @@ TEST(LogRecoveryTest, AnEmptySegmentThatWasJustBegunIsForgotten) {
     EXPECT_EQ(store->Summary(Key())->durable_seq, last);
     EXPECT_EQ(Append(*store, Key(), {Chunk(last + 1, "x\n")}, kLimit)->durable_seq, last + 1);
     EXPECT_EQ(Entries(ReadAll(*store, Key(), last))[0].data, "x\n");
-  }
-}
-
-// ---- Kills
-
-struct Report {
-  uint32_t execution;
-  uint64_t durable_seq;
-};
-
-constexpr uint32_t kExecutions = 3;
-
-LogKey KeyOf(uint32_t execution) {
-  return Key(absl::StrCat("exec_", absl::Dec(execution, absl::kZeroPad12)));
-}
-
-// What entry seq of the child's logs holds.
-std::string LineOf(uint32_t execution, uint64_t seq) {
-  std::string line = absl::StrCat(execution, ":", seq, " ");
-  line.append((seq * 7919 + execution) % 400, static_cast<char>('a' + seq % 26));
-  return line + "\n";
-}
-
-// Appends to three logs, one of them with a small limit, without end; reports every
-// acknowledgement.
-void AppendAndReport(const std::string& dir, int fd) {
-  auto store = LogStore::Open({.dir = dir, .max_group_bytes = 20'000});
-  if (!store.ok()) _exit(1);
-  uint64_t next[kExecutions];
-  for (uint32_t e = 0; e < kExecutions; ++e) next[e] = (*store)->Summary(KeyOf(e))->durable_seq + 1;
-  std::deque<std::future<Appended>> results;
-  for (uint32_t round = 0;; ++round) {
-    const uint32_t execution = round % kExecutions;
-    std::string data;
-    const uint64_t first = next[execution];
-    for (uint32_t lines = round % 11 + 1; lines > 0; --lines) {
-      data += LineOf(execution, next[execution]++);
-    }
-    auto promise = std::make_shared<std::promise<Appended>>();
-    results.push_back(promise->get_future());
-    (void)(*store)->Append(KeyOf(execution), execution == 2 ? 1 : kNoLimit, {Chunk(first, data)},
-                           [=](Appended result) {
-                             if (!result.ok() || result->rewind) _exit(2);
-                             const Report report{execution, result->durable_seq};
-                             if (write(fd, &report, sizeof(report)) != sizeof(report)) _exit(3);
-                             promise->set_value(std::move(result));
-                           });
-    if (results.size() > 40) {
-      results.front().wait();
-      results.pop_front();
-    }
-  }
-}
-
-TEST(LogRecoveryTest, EverythingAcknowledgedIsThereAfterEachOfManyKills) {
-  const TempDir dir;
-  uint64_t acknowledged[kExecutions] = {};
-  for (int kill_at = 1; kill_at <= 24; ++kill_at) {
-    int fds[2];
-    ASSERT_EQ(pipe(fds), 0);
-    const pid_t child = fork();
-    if (child == 0) {
-      close(fds[0]);
-      AppendAndReport(dir.path(), fds[1]);
-      _exit(0);
-    }
-    close(fds[1]);
-    Report report;
-    const auto take = [&] {
-      if (read(fds[0], &report, sizeof(report)) != sizeof(report)) return false;
-      acknowledged[report.execution] = std::max(acknowledged[report.execution], report.durable_seq);
-      return true;
-    };
-    for (int reports = 0; reports < kill_at * kill_at; ++reports) ASSERT_TRUE(take());
-    kill(child, SIGKILL);
-    while (take()) {
-    }
-    close(fds[0]);
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFSIGNALED(status)) << WEXITSTATUS(status);
-
-    auto store = MustOpen(dir.path());
-    for (uint32_t e = 0; e < kExecutions; ++e) {
-      const auto chunks = ReadAll(*store, KeyOf(e));
-      uint64_t seq = 1;
-      int cuts = 0;
-      for (const auto& chunk : chunks) {
-        ASSERT_EQ(chunk.first_seq(), seq);
-        if (chunk.has_cut()) {
-          ++cuts;
-          seq = chunk.cut().last_seq() + 1;
-        }
-        for (const Entry& entry : Entries({chunk})) ASSERT_EQ(entry.data, LineOf(e, seq++));
-      }
-      ASSERT_GE(seq - 1, acknowledged[e]) << "execution " << e << ", kill " << kill_at;
-      ASSERT_EQ(store->Summary(KeyOf(e))->durable_seq, seq - 1);
-      ASSERT_LE(cuts, e == 2 ? 1 : 0);
-    }
   }
 }
 

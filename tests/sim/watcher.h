@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CRONIUM_TESTS_SIM_WATCHER_H_
+#define CRONIUM_TESTS_SIM_WATCHER_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "controller/api/job_feed.h"
+#include "controller/api/job_watch.h"
+#include "tests/sim/checker.h"
+#include "tests/sim/scheduler.h"
+#include "tests/sim/sim_store.h"
+
+namespace cronium::sim {
+
+// One who watches a job to its end, or all jobs, over restarts of the controller: must see the
+// present state first with each call, only what is committed, and states that move forward.
+class Watcher {
+ public:
+  // job_id empty: all jobs.
+  Watcher(Scheduler* scheduler, Checker* checker, SimStore* store, std::string job_id)
+      : scheduler_(scheduler), checker_(checker), store_(store), job_id_(std::move(job_id)) {}
+
+  const std::string& job_id() const { return job_id_; }
+  // Never, of all jobs.
+  bool ended() const {
+    const auto it = seen_.find(job_id_);
+    return it != seen_.end() && it->second.ended;
+  }
+
+  // A controller is there, and tells of changes through `feed`.
+  void Connect(controller::JobFeed* feed);
+  // It is gone.
+  void Disconnect() { watch_.reset(); }
+  // At the end of the run, when everything has ended.
+  void CheckEnd() const;
+
+ private:
+  struct Seen {
+    uint64_t version = 0;
+    bool ended = false;
+  };
+
+  void SchedulePump();
+  void Pump();
+  void Take(const v1::Job& job);
+
+  Scheduler* const scheduler_;
+  Checker* const checker_;
+  SimStore* const store_;
+  const std::string job_id_;
+  std::unique_ptr<controller::JobWatch> watch_;
+  // Of this call: what was committed when it began, and is still to come; when it began.
+  std::map<std::string, uint64_t> present_;
+  absl::Duration since_;
+  // Over all calls, by job.
+  std::map<std::string, Seen> seen_;
+  bool pump_due_ = false;
+};
+
+}  // namespace cronium::sim
+
+#endif  // CRONIUM_TESTS_SIM_WATCHER_H_
