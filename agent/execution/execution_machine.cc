@@ -64,6 +64,8 @@ ExecutionMachine::ExecutionMachine(const v1::Assignment& assignment, const Execu
       stop_grace_ns_(ToNs(assignment.spec().timeouts().stop_grace())),
       record_(record) {
   facts_.stop_reason = record.stop_reason;
+  // Its journal is gone, and with it the spool that lay beside.
+  facts_.log_lost = assignment.began();
   facts_.memory_limit_bytes = assignment.spec().container().resources().memory_bytes();
 }
 
@@ -133,7 +135,7 @@ Effects ExecutionMachine::OnRunReady(const absl::Status& status, int64_t now) {
   if (status.ok()) {
     log_ = LogCapture::kOpen;
   } else {
-    facts_.log_lost = engine_ != Engine::kAbsent;
+    facts_.log_lost |= engine_ != Engine::kAbsent;
     SetStop(v1::END_REASON_RUNTIME_ERROR, status.message());
   }
   return Finish(now);

@@ -44,7 +44,7 @@ struct EndFacts {
   bool lease_passed = false;
   // It had ended before this agent came to it: what was in the FIFOs then is gone.
   bool found_ended = false;
-  // The spool could not be opened again.
+  // The spool could not be opened again, or is gone with the journal.
   bool log_lost = false;
   int64_t memory_limit_bytes = 0;
   uint64_t last_seq = 0;

@@ -193,12 +193,12 @@ void World::AimAtEnd(const v1::Execution& execution) {
                                [&](const auto& h) { return h->name() == execution.node(); });
   if (it == hosts_.end()) return;
   SimHost* host = it->get();
-  const uint64_t how = random()->Below(3);
-  scheduler_.After(random()->Between(absl::ZeroDuration(), absl::Milliseconds(20)),
+  const uint64_t how = random()->Below(4);
+  scheduler_.After(random()->Between(absl::ZeroDuration(), absl::Microseconds(300)),
                    [this, host, how] {
                      if (!faulty()) return;
                      if (how == 0) return RebootHost(host);
-                     // Or the word of it is not heard, so that the report comes again, late.
+                     // Or the answer is not heard, so that the report comes again, late.
                      if (how == 1) {
                        AgentKill(host);
                      } else {

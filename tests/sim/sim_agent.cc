@@ -7,15 +7,19 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "common/disk_space.h"
 
 namespace cronium::sim {
 namespace {
 
-constexpr int kParts = 4;
-// Those that use the disk.
+// Its threads.
 constexpr int kManager = 0;
+constexpr int kSession = 1;
+constexpr int kLogClient = 2;
 constexpr int kCapture = 3;
+constexpr int kParts = 4;
 constexpr int kSlots = 4;
+constexpr int64_t kDiskBytes = int64_t{100} << 30;
 
 }  // namespace
 
@@ -48,7 +52,14 @@ SimAgent::SimAgent(Scheduler* scheduler, HostTime* host, Link* link, SimEngine* 
   options.boot_id = setup_.boot_id;
   options.new_state_id = setup_.new_state_id;
   auto manager = agent::ExecutionManager::Create(
-      options, {.clock = &host_->clock(), .runtime = runtime_.get(), .capture = capture_.get()},
+      options,
+      {.clock = &host_->clock(),
+       .runtime = runtime_.get(),
+       .capture = capture_.get(),
+       .read_disk_space = [disk](const std::string&) -> absl::StatusOr<DiskSpace> {
+         const int64_t free = disk->fail_chance > 0 ? 0 : kDiskBytes / 2;
+         return DiskSpace{.free_bytes = free, .total_bytes = kDiskBytes, .free_files = 1 << 20};
+       }},
       std::make_unique<SimJournal>(scheduler_, disk));
   if (!manager.ok()) scheduler_->Fail(manager.status().ToString());
   manager_ = *std::move(manager);
@@ -140,6 +151,11 @@ void SimAgent::Kick() {
                });
 }
 
+void SimAgent::OnHostEvent() {
+  capture_due_ = true;
+  Kick();
+}
+
 void SimAgent::SetStopped(bool stopped) {
   stopped_ = stopped;
   if (!stopped) Kick();
@@ -157,20 +173,28 @@ bool SimAgent::WaitsForDisk(int part) {
 bool SimAgent::TurnOf(int part) {
   switch (part) {
     case kManager:
-      if (WaitsForDisk(kManager)) return false;
-      if (!begun_) {
-        begun_ = true;
-        manager_->Begin(session_.get(), sender_.get());
-        return true;
-      }
-      return manager_->Turn();
-    case 1:
+      return !WaitsForDisk(kManager) && ManagerTurn();
+    case kSession:
       return session_->Turn();
-    case 2:
-      return log_client_->Turn();
+    case kLogClient: {
+      const bool work = log_client_->Turn();
+      capture_due_ |= work;
+      return work;
+    }
     default:
-      return !WaitsForDisk(kCapture) && capture_->Turn();
+      if (!capture_due_ && host_->clock().BoottimeNs() < capture_->NextRetryNs()) return false;
+      if (WaitsForDisk(kCapture)) return false;
+      capture_due_ = capture_->Turn();
+      return capture_due_;
   }
+}
+
+bool SimAgent::ManagerTurn() {
+  const bool begins = !std::exchange(begun_, true);
+  if (begins) manager_->Begin(session_.get(), sender_.get());
+  const bool work = begins || manager_->Turn();
+  capture_due_ |= work;
+  return work;
 }
 
 // Every thread of the process that has something to do gets on, in any order.
@@ -212,7 +236,8 @@ void SimAgent::ScheduleWake() {
   wake_at_ = wake;
   host_->After(wake - scheduler_->now(), [this, wake, alive = std::weak_ptr<int>(alive_)] {
     if (alive.lock() == nullptr) return;
-    if (wake_at_ == wake) wake_at_ = absl::InfiniteDuration();
+    if (wake_at_ != wake) return;
+    wake_at_ = absl::InfiniteDuration();
     Kick();
   });
 }

@@ -55,15 +55,18 @@ class SimAgent {
   // Whether an agent has its turn: it can die at a point that comes by (throw Killed).
   static bool at_work() { return at_work_; }
 
-  // Something may have come in.
-  void Kick();
+  // Something of a container's may be there.
+  void OnHostEvent();
   // SIGSTOP and SIGCONT.
   void SetStopped(bool stopped);
   // How long the manager, and the capture of logs, may wait for their disk, each time.
   void SetSlow(absl::Duration latency) { slow_ = latency; }
 
  private:
+  // Something may have come in.
+  void Kick();
   void Round();
+  bool ManagerTurn();
   bool TurnOf(int part);
   bool WaitsForDisk(int part);
   void ScheduleWake();
@@ -90,6 +93,8 @@ class SimAgent {
   bool begun_ = false;
   bool stopped_ = false;
   bool round_due_ = false;
+  // There may be something for the capture of logs.
+  bool capture_due_ = true;
   absl::Duration wake_at_ = absl::InfiniteDuration();
   absl::Duration slow_;
   // Of each part: it waits for the disk.

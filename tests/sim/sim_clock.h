@@ -30,8 +30,8 @@ class SimClock : public Clock {
   absl::Duration TimeOf(int64_t ns) const {
     const int64_t left = ns - BoottimeNs();
     if (left <= 0) return scheduler_->now();
-    // Rounded up, so that it is not too early.
-    const int64_t real = left - left / 1'000'000 * drift_ppm_ + left / 1'000'000 + 2;
+    // Rounded up, so that it is never too early: Elapsed goes in steps of up to drift_ppm ns.
+    const int64_t real = left - left / 1'000'000 * drift_ppm_ + left / 1'000'000 + 1000;
     return scheduler_->now() + absl::Nanoseconds(real);
   }
 

@@ -239,11 +239,13 @@ void SimController::ScheduleDue() {
   const absl::Duration left =
       std::clamp(*due - machine_.clock->Now(), absl::Microseconds(10), absl::Seconds(60));
   const absl::Duration wake = machine_.scheduler->now() + left + left / 1000;
-  if (wake >= wake_at_) return;
+  // One that comes a little late will do; else every turn would set another.
+  if (wake_at_ <= wake + left / 500 + absl::Microseconds(1)) return;
   wake_at_ = wake;
   machine_.scheduler->At(wake, [this, wake, alive = std::weak_ptr<int>(alive_)] {
     if (alive.lock() == nullptr) return;
-    if (wake_at_ == wake) wake_at_ = absl::InfiniteDuration();
+    if (wake_at_ != wake) return;
+    wake_at_ = absl::InfiniteDuration();
     ScheduleTurn(absl::ZeroDuration());
   });
 }

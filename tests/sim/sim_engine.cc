@@ -21,8 +21,9 @@ namespace {
 
 constexpr int kKilled = 128 + SIGKILL;
 constexpr int kCannotStart = 126;
-constexpr absl::Duration kDrainPoll = absl::Milliseconds(20);
-constexpr absl::Duration kBlockedPoll = absl::Milliseconds(50);
+// How long until a pipe is looked at again: from the first to the second, twice as long each time.
+constexpr absl::Duration kMinPoll = absl::Milliseconds(20);
+constexpr absl::Duration kMaxPoll = absl::Seconds(1);
 
 absl::Status NoContainer(const std::string& name) {
   return MakeError(absl::StatusCode::kNotFound, agent::kContainerNotFound,
@@ -72,6 +73,13 @@ struct SimEngine::Container {
   bool script_runs = false;
   bool lease_ended = false;
   int64_t lease_end_ns = 0;
+  absl::Duration poll = kMinPoll;
+
+  absl::Duration NextPoll() {
+    const absl::Duration now = poll;
+    poll = std::min(poll * 2, kMaxPoll);
+    return now;
+  }
 };
 
 SimEngine::ContainerPtr SimEngine::Find(const std::string& name) const {
@@ -268,9 +276,10 @@ void SimEngine::WriteLine(ContainerPtr c) {
   const UniqueFd& fd = stream == 0 ? c->out : c->err;
   // At most PIPE_BUF: all of it or none.
   if (write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    After(c, kBlockedPoll, &SimEngine::WriteLine);
+    After(c, c->NextPoll(), &SimEngine::WriteLine);
     return;
   }
+  c->poll = kMinPoll;
   checker_->OnWritten(c->config.name, stream, text);
   ++c->line;
   After(c, absl::Microseconds(c->plan.period_us), &SimEngine::WriteLine);
@@ -300,6 +309,7 @@ void SimEngine::OnLeaseTimer(ContainerPtr c) {
     return;
   }
   Say(c, "lease_ended");
+  host_->Poke();
   OnTerm(c);
   const int64_t kill_ns = c->lease_end_ns + c->plan.stop_grace_ms * 1'000'000;
   if (kill_ns <= now) {
@@ -329,7 +339,8 @@ void SimEngine::EndScript(const ContainerPtr& c, int code, bool signalled) {
   scheduler_->Trace(name_, c->config.name, " script ends with ", signalled ? "signal " : "", code);
   Say(c, absl::StrCat("ended ", signalled ? "signal " : "exit ", code));
   c->exit.exit_code = c->lease_ended ? kKilled : signalled ? 128 + code : code;
-  After(c, kDrainPoll, &SimEngine::PollDrained);
+  c->poll = kMinPoll;
+  After(c, c->NextPoll(), &SimEngine::PollDrained);
   host_->Poke();
 }
 
@@ -340,7 +351,7 @@ void SimEngine::PollDrained(ContainerPtr c) {
   } else if (c->lease_ended) {
     Exit(c, kKilled);
   } else {
-    After(c, kDrainPoll, &SimEngine::PollDrained);
+    After(c, c->NextPoll(), &SimEngine::PollDrained);
   }
 }
 

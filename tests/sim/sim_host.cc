@@ -44,7 +44,7 @@ void SimHost::After(absl::Duration delay, std::function<void()> event) {
 }
 
 void SimHost::Poke() {
-  if (agent_ != nullptr) agent_->Kick();
+  if (agent_ != nullptr) agent_->OnHostEvent();
 }
 
 void SimHost::StartAgent() {

@@ -18,6 +18,8 @@ namespace {
 constexpr absl::Duration kTimeToEnd = absl::Minutes(25);
 // For agents to forget what has ended: an image of a spool, a removal that failed.
 constexpr absl::Duration kTimeToForget = absl::Minutes(2);
+// For readers that are slow, and for what should not happen any more.
+constexpr absl::Duration kTimeToSettle = absl::Seconds(10);
 // How long a job stays after its end.
 constexpr absl::Duration kRetention = absl::Minutes(1);
 
@@ -55,7 +57,7 @@ World::World(const WorldOptions& options)
   machine_.log_files = &log_files_;
   machine_.tokens = options.tokens;
   machine_.ids = &ids_;
-  machine_.options.heartbeat_period = absl::Seconds(random()->Between(1, 5));
+  machine_.options.heartbeat_period = absl::Seconds(random()->Between(2, 6));
   machine_.options.skip_log_barrier = options.bug == Bug::kTerminalBeforeLog;
   machine_.options.apply_replayed_reports = options.bug == Bug::kReplayedReport;
   machine_.options.skip_fence = options.bug == Bug::kSessionNotFenced;
@@ -163,12 +165,12 @@ void World::CrashController() {
 
 v1::JobSpec World::RandomSpec() {
   ScriptPlan plan;
-  plan.lines = static_cast<int>(random()->Between(0, 60));
+  plan.lines = static_cast<int>(random()->Between(0, 30));
   plan.line_bytes = static_cast<int>(random()->Between(10, 60));
-  plan.period_us = random()->Between(1'000, 400'000);
-  if (random()->Chance(0.1)) {
+  plan.period_us = random()->Between(1'000, 800'000);
+  if (random()->Chance(0.07)) {
     // A flood: more than FIFO, spool and window hold.
-    plan.lines = static_cast<int>(random()->Between(100, 400));
+    plan.lines = static_cast<int>(random()->Between(90, 140));
     plan.line_bytes = 900;
     plan.period_us = 500;
   } else if (random()->Chance(0.2)) {
@@ -193,6 +195,7 @@ v1::JobSpec World::RandomSpec() {
 
 void World::PlanJobs() {
   const int64_t count = random()->Between(6, 20);
+  unanswered_ = count;
   for (int64_t i = 1; i <= count; ++i) {
     auto caller = std::make_shared<Caller>();
     caller->request_id = absl::StrCat("request-", i);
@@ -216,6 +219,7 @@ void World::Submit(const std::shared_ptr<Caller>& caller) {
     if (!job.ok()) return;
     checker_.OnAnswered(caller->request_id, job->id());
     if (std::exchange(caller->answered, true)) return;
+    --unanswered_;
     scheduler_.Trace("caller", caller->request_id, " is answered with ", job->id());
     answered_.insert(job->id());
     LookAt(job->id());
@@ -261,10 +265,11 @@ void World::Collect() {
   if (controller_ == nullptr) return;
   controller::CollectJobs collect;
   for (const auto& [id, job] : store_.jobs()) {
-    const bool old = checker_.EndedBefore(id, scheduler_.now() - kRetention) &&
-                     answered_.contains(id) && !IsLookedAt(id);
+    // Nobody asks for it again.
+    if (!answered_.contains(id) || IsLookedAt(id)) continue;
+    const bool old = checker_.EndedBefore(id, scheduler_.now() - kRetention);
     const bool lives = !controller::IsEnded(job.state());
-    if (old || (lives && random()->Chance(0.2))) {
+    if (old || (lives && random()->Chance(0.3))) {
       collect.jobs.push_back({id, job.namespace_(), job.request_id()});
     }
   }
@@ -302,8 +307,14 @@ void World::Run() {
       scheduler_.Fail(absl::StrCat("jobs do not end:", checker_.Unended()));
     }
   }
-  const absl::Duration forgotten = scheduler_.now() + kTimeToForget;
-  while (scheduler_.RunOne(forgotten)) {
+  absl::Duration time = scheduler_.now();
+  const absl::Duration forgotten = time + kTimeToForget;
+  while (time < forgotten && !IsQuiet()) {
+    time += absl::Seconds(1);
+    while (scheduler_.RunOne(time)) {
+    }
+  }
+  while (scheduler_.RunOne(time + kTimeToSettle)) {
   }
   if (!checker_.AllEnded()) {
     scheduler_.Fail(absl::StrCat("a job came late and did not end:", checker_.Unended()));
@@ -314,11 +325,22 @@ void World::Run() {
       scheduler_.Fail(absl::StrCat("nobody ends who follows ", follower->job_id()));
   }
   for (const auto& watcher : watchers_) watcher->CheckEnd();
-  std::string leftovers;
-  for (const auto& host : hosts_) absl::StrAppend(&leftovers, host->Leftovers());
-  if (!leftovers.empty()) {
+  if (const std::string leftovers = Leftovers(); !leftovers.empty()) {
     scheduler_.Fail(absl::StrCat("agents still hold what has ended:", leftovers));
   }
+}
+
+std::string World::Leftovers() const {
+  std::string leftovers;
+  for (const auto& host : hosts_) absl::StrAppend(&leftovers, host->Leftovers());
+  return leftovers;
+}
+
+// Every caller has its answer, and nobody has anything left to do.
+bool World::IsQuiet() const {
+  return unanswered_ == 0 && checker_.AllEnded() && Leftovers().empty() &&
+         std::all_of(followers_.begin(), followers_.end(),
+                     [](const auto& follower) { return follower->ended(); });
 }
 
 }  // namespace cronium::sim

@@ -62,6 +62,8 @@ class World {
   struct Caller;
 
   void MakeHosts();
+  std::string Leftovers() const;
+  bool IsQuiet() const;
   void StartController();
   void CrashController();
   AgentPeers Peers();
@@ -120,6 +122,7 @@ class World {
   std::vector<std::unique_ptr<Watcher>> watchers_;
   // Whose callers have heard of them, so that they ask for them no more.
   std::set<std::string> answered_;
+  int64_t unanswered_ = 0;
   // Another host with the first one's certificate; null where this seed has none.
   std::unique_ptr<SimHost> impostor_;
   absl::Duration fault_end_;

@@ -36,9 +36,10 @@ class ExecutionMachineTest : public ::testing::Test {
  protected:
   ExecutionMachineTest() { Make({.accepted_ns = now_}); }
 
-  void Make(const ExecutionRecord& record) {
+  void Make(const ExecutionRecord& record, bool began = false) {
     v1::Assignment assignment;
     assignment.set_execution_id("exec_1");
+    assignment.set_began(began);
     v1::Timeouts* timeouts = assignment.mutable_spec()->mutable_timeouts();
     timeouts->mutable_prepare()->set_seconds(kPrepareTimeout / kSecond);
     timeouts->mutable_run()->set_seconds(kRunTimeout / kSecond);
@@ -814,6 +815,22 @@ TEST_F(ExecutionMachineTest, WhatRanIsLostWithAReboot) {
   EXPECT_THAT(states_, ElementsAre(v1::EXECUTION_STATE_LOST));
   Took(machine_->Recover(ContainerState::kEnded, now_));
   EXPECT_THAT(calls_, ElementsAre(Call::kRemove));
+}
+
+// A container that was only created says nothing: it may be one that the engine made late, after the
+// one that ran was removed.
+TEST_F(ExecutionMachineTest, TheLogOfOneThatTheJournalHasLostIsUncertainWhateverIsThere) {
+  for (const auto& found : std::vector<std::optional<ContainerState>>{
+           std::nullopt, ContainerState::kCreated, ContainerState::kEnded}) {
+    Make({.state = v1::EXECUTION_STATE_RUNNING, .accepted_ns = now_}, /*began=*/true);
+    Stop(v1::END_REASON_NODE_LOST);
+    Took(machine_->Recover(found, now_));
+    if (found != ContainerState::kCreated) RunReady(absl::DataLossError("the spool is gone"));
+    if (found == ContainerState::kEnded) Exit({.exit_code = 0});
+    if (found.has_value()) Removed();
+    EXPECT_EQ(End().reason(), v1::END_REASON_NODE_LOST);
+    EXPECT_TRUE(End().log_uncertain());
+  }
 }
 
 // ---- Not wanted
