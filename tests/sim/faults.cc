@@ -81,6 +81,7 @@ void World::ClockFault() {
   const absl::Duration by = random()->Between(absl::Seconds(-600), absl::Seconds(600));
   scheduler_.Trace("controller", "its wall clock is set by ", absl::FormatDuration(by));
   clock_.SetWall(by);
+  for (const auto& watcher : watchers_) watcher->OnClockSet();
 }
 
 void World::DiskFault() {

@@ -17,11 +17,14 @@ void Watcher::Connect(controller::JobFeed* feed) {
     // As the service does: a job that is not there is not watched.
     if (!store_->GetJob(job_id_).ok()) return;
     request.add_job_ids(job_id_);
+  } else if (resume_time_.has_value() && may_resume_) {
+    *request.mutable_ended_since() = *resume_time_;
   }
-  since_ = scheduler_->now();
+  if (!request.has_ended_since()) since_ = scheduler_->now();
   present_ = checker_->Versions(job_id_);
   watch_ = std::make_unique<controller::JobWatch>(
-      controller::JobWatchSources{.store = store_, .feed = feed, .present = [](v1::Job*) {}},
+      controller::JobWatchSources{
+          .clock = clock_, .store = store_, .feed = feed, .present = [](v1::Job*) {}},
       "default", request, [this] { SchedulePump(); });
   SchedulePump();
 }
@@ -45,7 +48,7 @@ void Watcher::Pump() {
     const absl::StatusOr<bool> more = watch_->Advance(&message);
     if (!more.ok()) scheduler_->Fail(absl::StrCat("a watcher: ", more.status().ToString()));
     if (!*more) break;
-    Take(message.job());
+    Take(message);
   }
   if (watch_ == nullptr) return;
   if (!present_.empty()) {
@@ -59,7 +62,9 @@ void Watcher::Pump() {
   }
 }
 
-void Watcher::Take(const v1::Job& job) {
+void Watcher::Take(const v1::WatchJobsResponse& message) {
+  const v1::Job& job = message.job();
+  if (message.has_resume_time()) resume_time_ = message.resume_time();
   const uint64_t version = checker_->CheckShown(job);
   Seen& seen = seen_[job.id()];
   if (const auto present = present_.find(job.id()); present != present_.end()) {
@@ -69,6 +74,8 @@ void Watcher::Take(const v1::Job& job) {
                                     " after ", std::max(present->second, seen.version)));
     }
     present_.erase(present);
+  } else if (seen.ended && version == seen.version && job_id_.empty()) {
+    // Who goes on may see an end again.
   } else if (version <= seen.version) {
     scheduler_->Fail(absl::StrCat("a watcher of ", job.id(), " is shown version ", version,
                                   " after ", seen.version));
@@ -81,7 +88,7 @@ void Watcher::CheckEnd() const {
     if (!ended()) scheduler_->Fail(absl::StrCat("who watches ", job_id_, " did not see its end"));
     return;
   }
-  // Of all jobs, those that had ended before the call are not shown.
+  // Those that had ended before are not shown.
   for (const std::string& job : checker_->EndedSince(since_)) {
     const auto it = seen_.find(job);
     if (it == seen_.end() || !it->second.ended) {

@@ -5,8 +5,11 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
+#include "common/clock.h"
 #include "controller/api/job_feed.h"
 #include "controller/api/job_watch.h"
 #include "tests/sim/checker.h"
@@ -16,12 +19,18 @@
 namespace cronium::sim {
 
 // One who watches a job to its end, or all jobs, over restarts of the controller: must see the
-// present state first with each call, only what is committed, and states that move forward.
+// present state first with each call, only what is committed, states that move forward, and each
+// end.
 class Watcher {
  public:
   // job_id empty: all jobs.
-  Watcher(Scheduler* scheduler, Checker* checker, SimStore* store, std::string job_id)
-      : scheduler_(scheduler), checker_(checker), store_(store), job_id_(std::move(job_id)) {}
+  Watcher(Scheduler* scheduler, const Clock* clock, Checker* checker, SimStore* store,
+          std::string job_id)
+      : scheduler_(scheduler),
+        clock_(clock),
+        checker_(checker),
+        store_(store),
+        job_id_(std::move(job_id)) {}
 
   const std::string& job_id() const { return job_id_; }
   // Never, of all jobs.
@@ -34,6 +43,8 @@ class Watcher {
   void Connect(controller::JobFeed* feed);
   // It is gone.
   void Disconnect() { watch_.reset(); }
+  // The controller's wall clock was set: the times of its ends lead nowhere any more.
+  void OnClockSet() { may_resume_ = false; }
   // At the end of the run, when everything has ended.
   void CheckEnd() const;
 
@@ -45,16 +56,20 @@ class Watcher {
 
   void SchedulePump();
   void Pump();
-  void Take(const v1::Job& job);
+  void Take(const v1::WatchJobsResponse& message);
 
   Scheduler* const scheduler_;
+  const Clock* const clock_;
   Checker* const checker_;
   SimStore* const store_;
   const std::string job_id_;
   std::unique_ptr<controller::JobWatch> watch_;
-  // Of this call: what was committed when it began, and is still to come; when it began.
+  // Of this call: what was committed when it began, and is still to come.
   std::map<std::string, uint64_t> present_;
+  // When the last call began that did not go on where the one before was.
   absl::Duration since_;
+  std::optional<google::protobuf::Timestamp> resume_time_;
+  bool may_resume_ = true;
   // Over all calls, by job.
   std::map<std::string, Seen> seen_;
   bool pump_due_ = false;
