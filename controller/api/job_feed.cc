@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/proto_time.h"
+#include "controller/core/lifecycle.h"
+
 namespace cronium::controller {
 namespace {
 
@@ -44,8 +47,16 @@ void JobFeed::Unsubscribe(uint64_t id) {
   watchers_.erase(it);
 }
 
+absl::Time JobFeed::EndsToldUntil() {
+  MutexLock lock(&mutex_);
+  return ends_told_until_;
+}
+
 void JobFeed::Publish(const v1::Job& job) {
   MutexLock lock(&mutex_);
+  if (IsEnded(job.state())) {
+    ends_told_until_ = std::max(ends_told_until_, ToTime(job.end_time()));
+  }
   const auto call = [&](const Index& index, const std::string& key) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     const auto it = index.find(key);
     if (it == index.end()) return;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
 #include "common/mutex.h"
 #include "cronium/v1/job.pb.h"
 
@@ -17,6 +18,9 @@ namespace cronium::controller {
 // Tells watchers of jobs' changes, after their commit and in its order. Thread-safe.
 class JobFeed {
  public:
+  // `start`: when this controller began; what ended before was committed then.
+  explicit JobFeed(absl::Time start = absl::UnixEpoch()) : ends_told_until_(start) {}
+
   // Runs on the committing thread; must be quick. The job is without spec.
   using Callback = std::function<void(const v1::Job& job)>;
 
@@ -40,6 +44,10 @@ class JobFeed {
 
   void Publish(const v1::Job& job);
 
+  // All ends before this were told, or committed before there was a feed. Later ones may be known
+  // to the core, and wait for their commit.
+  absl::Time EndsToldUntil();
+
  private:
   struct Watcher {
     std::string name_space;
@@ -52,6 +60,7 @@ class JobFeed {
   // Held during callbacks, so that a subscription's end waits for them.
   Mutex mutex_;
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
+  absl::Time ends_told_until_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<uint64_t, Watcher> watchers_ ABSL_GUARDED_BY(mutex_);
   // Watchers of single jobs, by job; those of a whole namespace.
   absl::flat_hash_map<std::string, std::vector<uint64_t>> by_job_ ABSL_GUARDED_BY(mutex_);

@@ -30,7 +30,7 @@ JobWatch::JobWatch(JobWatchSources sources, std::string name_space,
       job_ids_(request.job_ids().begin(), request.job_ids().end()),
       wake_(std::move(wake)),
       open_(job_ids_.begin(), job_ids_.end()),
-      resume_time_(sources_.clock->Now()) {
+      resume_time_(sources_.feed->EndsToldUntil()) {
   if (request.has_ended_since()) {
     ended_since_ = ToTime(request.ended_since());
     resume_time_ = *ended_since_;

@@ -17,7 +17,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "common/clock.h"
 #include "common/mutex.h"
 #include "controller/api/job_feed.h"
 #include "controller/core/store.h"
@@ -27,7 +26,6 @@ namespace cronium::controller {
 
 // What a watch reads from; borrowed.
 struct JobWatchSources {
-  const Clock* clock;
   Store* store;
   JobFeed* feed;
   // Adds what is not stored with a job; it has its spec then.

@@ -17,8 +17,7 @@ class JobWatcher final : public PullStream<WatchReactor, v1::WatchJobsResponse> 
  public:
   JobWatcher(const Services& services, std::string name_space, const v1::WatchJobsRequest& request)
       : PullStream(services.executor),
-        watch_({.clock = services.clock,
-                .store = services.store,
+        watch_({.store = services.store,
                 .feed = services.feed,
                 .present = [&services](v1::Job* job) { PresentJob(services, job); }},
                std::move(name_space), request, [this] { Wake(); }) {

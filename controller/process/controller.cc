@@ -276,7 +276,7 @@ class ControllerImpl : public Controller {
   std::unique_ptr<LoopSender> sender_;
   std::unique_ptr<ToolActions> actions_;
   LiveExecutions live_;
-  JobFeed feed_;
+  JobFeed feed_{clock_.Now()};
   std::unique_ptr<ExecutionTokens> tokens_;
   std::optional<Authenticator> authenticator_;
   std::unique_ptr<SessionHub> hub_;

@@ -100,7 +100,10 @@ absl::StatusOr<std::string> SimEngine::Create(const agent::ContainerConfig& conf
   return c->id;
 }
 
-absl::Status SimEngine::Start(const std::string& name) {
+absl::Status SimEngine::Start(const std::string& name, uint64_t turn) {
+  uint64_t& done = starts_done_[name];
+  if (turn <= done) return absl::OkStatus();
+  done = turn;
   const ContainerPtr c = Find(name);
   if (c == nullptr) return NoContainer(name);
   if (c->state == agent::ContainerState::kRunning) return absl::OkStatus();

@@ -52,7 +52,10 @@ class SimEngine {
 
   // ---- What a runtime asks. As ContainerRuntime says.
   absl::StatusOr<std::string> Create(const agent::ContainerConfig& config);
-  absl::Status Start(const std::string& name);
+  // Starts of one container take turns, as the engine's lock on it has it: one that is late is not
+  // overtaken by a later one, but carried out before it.
+  uint64_t QueueStart(const std::string& name) { return ++starts_queued_[name]; }
+  absl::Status Start(const std::string& name, uint64_t turn);
   // Calls done once it has ended, or why that is not to be known.
   void Wait(const std::string& name, std::function<void(absl::StatusOr<agent::ExitInfo>)> done);
   absl::Status Kill(const std::string& name, int signal);
@@ -91,6 +94,9 @@ class SimEngine {
   HostTime* const host_;
   const std::string name_;
   std::map<std::string, ContainerPtr> containers_;
+  // By container: the newest turn that was given, and that was carried out.
+  std::map<std::string, uint64_t> starts_queued_;
+  std::map<std::string, uint64_t> starts_done_;
   int next_id_ = 1;
   bool down_ = false;
   bool frozen_ = false;

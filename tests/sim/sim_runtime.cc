@@ -64,7 +64,9 @@ void SimRuntime::Create(const agent::ContainerConfig& config, CreateDone done) {
 }
 
 void SimRuntime::Start(const std::string& name, Done done) {
-  Ask<absl::Status>([engine = engine_, name] { return engine->Start(name); }, std::move(done));
+  const uint64_t turn = engine_->QueueStart(name);
+  Ask<absl::Status>([engine = engine_, name, turn] { return engine->Start(name, turn); },
+                    std::move(done));
 }
 
 agent::CallId SimRuntime::Wait(const std::string& name, WaitDone done) {

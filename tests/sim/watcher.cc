@@ -24,7 +24,7 @@ void Watcher::Connect(controller::JobFeed* feed) {
   present_ = checker_->Versions(job_id_);
   watch_ = std::make_unique<controller::JobWatch>(
       controller::JobWatchSources{
-          .clock = clock_, .store = store_, .feed = feed, .present = [](v1::Job*) {}},
+          .store = store_, .feed = feed, .present = [](v1::Job*) {}},
       "default", request, [this] { SchedulePump(); });
   SchedulePump();
 }

@@ -9,7 +9,6 @@
 #include <string>
 #include <utility>
 
-#include "common/clock.h"
 #include "controller/api/job_feed.h"
 #include "controller/api/job_watch.h"
 #include "tests/sim/checker.h"
@@ -24,13 +23,8 @@ namespace cronium::sim {
 class Watcher {
  public:
   // job_id empty: all jobs.
-  Watcher(Scheduler* scheduler, const Clock* clock, Checker* checker, SimStore* store,
-          std::string job_id)
-      : scheduler_(scheduler),
-        clock_(clock),
-        checker_(checker),
-        store_(store),
-        job_id_(std::move(job_id)) {}
+  Watcher(Scheduler* scheduler, Checker* checker, SimStore* store, std::string job_id)
+      : scheduler_(scheduler), checker_(checker), store_(store), job_id_(std::move(job_id)) {}
 
   const std::string& job_id() const { return job_id_; }
   // Never, of all jobs.
@@ -59,7 +53,6 @@ class Watcher {
   void Take(const v1::WatchJobsResponse& message);
 
   Scheduler* const scheduler_;
-  const Clock* const clock_;
   Checker* const checker_;
   SimStore* const store_;
   const std::string job_id_;

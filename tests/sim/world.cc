@@ -125,7 +125,7 @@ void World::StartController() {
   if (controller_ != nullptr) return;
   scheduler_.Trace("controller", "starts");
   controller_ = std::make_unique<SimController>(machine_);
-  feed_ = std::make_unique<controller::JobFeed>();
+  feed_ = std::make_unique<controller::JobFeed>(clock_.Now());
   controller_->SetWatcher([this](const v1::Job& job) {
     feed_->Publish(job);
     for (const auto& follower : followers_) {
@@ -247,7 +247,7 @@ void World::LookAt(const std::string& job_id) {
     followers_.back()->Connect();
   }
   if (random()->Chance(0.3)) {
-    watchers_.push_back(std::make_unique<Watcher>(&scheduler_, &clock_, &checker_, &store_, job_id));
+    watchers_.push_back(std::make_unique<Watcher>(&scheduler_, &checker_, &store_, job_id));
     watchers_.back()->Connect(feed_.get());
   }
 }
@@ -291,7 +291,7 @@ void World::Run() {
   PlanJobs();
   PlanFaults();
   if (random()->Chance(0.5)) Collect();
-  watchers_.push_back(std::make_unique<Watcher>(&scheduler_, &clock_, &checker_, &store_, ""));
+  watchers_.push_back(std::make_unique<Watcher>(&scheduler_, &checker_, &store_, ""));
   StartController();
   for (const auto& host : hosts_) host->StartAgent();
   if (kill_chance_ > 0) {

@@ -28,6 +28,21 @@ TEST(JobFeed, TellsWatchersOfAJobAndOfItsNamespace) {
   EXPECT_EQ(all, "job_ajob_c");
 }
 
+// What a watch tells its caller to go on from: an end that is known and not yet committed comes
+// after it.
+TEST(JobFeed, KnowsUntilWhenAllEndsWereTold) {
+  const absl::Time start = absl::FromUnixSeconds(1000);
+  JobFeed feed(start);
+  v1::Job job = Job("job_a");
+  job.set_state(v1::JOB_STATE_RUNNING);
+  feed.Publish(job);
+  EXPECT_EQ(feed.EndsToldUntil(), start);
+  job.set_state(v1::JOB_STATE_FAILED);
+  job.mutable_end_time()->set_seconds(1005);
+  feed.Publish(job);
+  EXPECT_EQ(feed.EndsToldUntil(), absl::FromUnixSeconds(1005));
+}
+
 TEST(JobFeed, IsQuietOnceTheSubscriptionIsGone) {
   JobFeed feed;
   int calls = 0;
