@@ -132,9 +132,9 @@ absl::StatusOr<bool> JobWatch::Advance(v1::WatchJobsResponse* message) {
   }
   if (ended()) return false;
   if (TooManyPending()) {
-    return MakeError(absl::StatusCode::kResourceExhausted, "WATCH_TOO_SLOW",
-                     absl::StrCat("over ", kMaxPending,
-                                  " changed jobs wait for this reader; watch again"));
+    return MakeError(
+        absl::StatusCode::kResourceExhausted, "WATCH_TOO_SLOW",
+        absl::StrCat("over ", kMaxPending, " changed jobs wait for this reader; watch again"));
   }
   return false;
 }

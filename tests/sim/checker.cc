@@ -114,8 +114,8 @@ void Checker::CheckJob(const v1::Job& job, bool is_new) {
   KnownJob& known = jobs_[job.id()];
   const uint64_t version = VersionOf(job);
   if (version <= known.version) {
-    scheduler_->Fail(absl::StrCat("job ", job.id(), " has version ", version, " after ",
-                                  known.version));
+    scheduler_->Fail(
+        absl::StrCat("job ", job.id(), " has version ", version, " after ", known.version));
   }
   known.job = job;
   known.job.clear_spec();

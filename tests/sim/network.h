@@ -36,9 +36,7 @@ class Link {
  public:
   explicit Link(Scheduler* scheduler) : scheduler_(scheduler) {}
 
-  bool open(bool up, bool log) const {
-    return !(log && log_cut_) && (up ? !up_cut_ : !down_cut_);
-  }
+  bool open(bool up, bool log) const { return !(log && log_cut_) && (up ? !up_cut_ : !down_cut_); }
   absl::Duration Delay() {
     return scheduler_->random()->Between(absl::Microseconds(50), max_delay_);
   }
@@ -161,7 +159,8 @@ class Call final : public agent::MessageStream<Request, Response>,
       up_.pop_front();
       Arrive(std::move(item));
     }
-    while (link_->open(false, is_log()) && !down_.empty() && down_.front().due <= scheduler_->now()) {
+    while (link_->open(false, is_log()) && !down_.empty() &&
+           down_.front().due <= scheduler_->now()) {
       if (down_.front().kind == Kind::kMessage && !reading_) break;
       auto item = std::move(down_.front());
       down_.pop_front();

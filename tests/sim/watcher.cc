@@ -23,8 +23,7 @@ void Watcher::Connect(controller::JobFeed* feed) {
   if (!request.has_ended_since()) since_ = scheduler_->now();
   present_ = checker_->Versions(job_id_);
   watch_ = std::make_unique<controller::JobWatch>(
-      controller::JobWatchSources{
-          .store = store_, .feed = feed, .present = [](v1::Job*) {}},
+      controller::JobWatchSources{.store = store_, .feed = feed, .present = [](v1::Job*) {}},
       "default", request, [this] { SchedulePump(); });
   SchedulePump();
 }
@@ -52,8 +51,8 @@ void Watcher::Pump() {
   }
   if (watch_ == nullptr) return;
   if (!present_.empty()) {
-    scheduler_->Fail(absl::StrCat("a watcher was not shown the present state of ",
-                                  present_.begin()->first));
+    scheduler_->Fail(
+        absl::StrCat("a watcher was not shown the present state of ", present_.begin()->first));
   }
   if (!watch_->ended()) return;
   watch_.reset();

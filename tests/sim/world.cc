@@ -137,9 +137,7 @@ void World::StartController() {
 
 // Each in its own time.
 void World::ConnectReaders() {
-  const auto soon = [this] {
-    return random()->Between(absl::Milliseconds(100), absl::Seconds(3));
-  };
+  const auto soon = [this] { return random()->Between(absl::Milliseconds(100), absl::Seconds(3)); };
   for (const auto& follower : followers_) {
     scheduler_.After(soon(), [this, f = follower.get()] {
       if (controller_ != nullptr) f->Connect();

@@ -817,8 +817,8 @@ TEST_F(ExecutionMachineTest, WhatRanIsLostWithAReboot) {
   EXPECT_THAT(calls_, ElementsAre(Call::kRemove));
 }
 
-// A container that was only created says nothing: it may be one that the engine made late, after the
-// one that ran was removed.
+// A container that was only created says nothing: it may be one that the engine made late, after
+// the one that ran was removed.
 TEST_F(ExecutionMachineTest, TheLogOfOneThatTheJournalHasLostIsUncertainWhateverIsThere) {
   for (const auto& found : std::vector<std::optional<ContainerState>>{
            std::nullopt, ContainerState::kCreated, ContainerState::kEnded}) {

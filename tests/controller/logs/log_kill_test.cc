@@ -181,8 +181,8 @@ TEST_F(LogKillTest, EverythingAcknowledgedIsThereAfterEachOfManyKills) {
 
 TEST_F(LogKillTest, EverythingAcknowledgedIsThereAfterADeathAtEachPoint) {
   const std::vector<std::string> points = {
-      "controller.logs.write",  "controller.logs.synced", "controller.logs.removed",
-      "controller.logs.index",  "controller.logs.indexed", "controller.logs.segment",
+      "controller.logs.write", "controller.logs.synced",  "controller.logs.removed",
+      "controller.logs.index", "controller.logs.indexed", "controller.logs.segment",
   };
   for (const std::string& point : points) {
     for (const int pass : {1, 2, 3}) {

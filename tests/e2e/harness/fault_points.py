@@ -40,6 +40,9 @@ ELSEWHERE = {
     "controller.action.begun": "tests/e2e/test_tool_actions.py",
     "controller.action.sent": "tests/e2e/test_tool_actions.py",
     "controller.logs.removed": "tests/e2e/test_retention.py",
+    "controller.logs.segment": "tests/controller/logs/log_kill_test.cc",
+    "controller.logs.index": "tests/controller/logs/log_kill_test.cc",
+    "controller.logs.indexed": "tests/controller/logs/log_kill_test.cc",
 }
 
 # No crash: they switch a planted defect on.
