@@ -75,10 +75,10 @@ class ControllerImpl : public Controller {
 
   absl::Status Open(const ControllerOptions& options) {
     outbound_ = std::make_unique<TransferLoop>(options.outbound);
-    for (absl::Status status :
-         {OpenStores(options.data), OpenAuth(options), StartCore(options.core)}) {
-      if (!status.ok()) return status;
-    }
+    // One after the other: each needs what the one before has opened.
+    if (absl::Status status = OpenStores(options.data); !status.ok()) return status;
+    if (absl::Status status = OpenAuth(options); !status.ok()) return status;
+    if (absl::Status status = StartCore(options.core); !status.ok()) return status;
     StartActions(options.actions);
     ServerOptions server;
     server.listen = options.listen;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A disk that fills up: no new work, nothing lost, and everything goes on once there is room."""
 
+import re
+
 import grpc
 import pytest
 
@@ -120,6 +122,20 @@ def test_a_controller_whose_disk_has_no_byte_left_keeps_what_it_answered_and_goe
     cluster.disk.clear()
     waiting.result()
     assert_succeeded(api.outcome(job))
+
+
+def test_a_controller_that_is_started_on_a_full_disk_says_so_and_ends(cluster):
+    """The service manager starts it again, until there is room."""
+    cluster.controller.stop()
+    cluster.disk.fill(leave=0)
+    cluster.controller.start()
+    assert cluster.controller.wait() == 1
+    # SQLite calls it full, or an I/O error, by how far it came.
+    assert re.search(r"^cronium-controller: .*(disk is full|disk I/O error)", cluster.controller.log_text().splitlines()[-1])
+    cluster.disk.clear()
+    cluster.start_controller()
+    cluster.wait_ready()
+    assert_succeeded(cluster.api.run("true"))
 
 
 def set_variable(key, value_json):

@@ -44,8 +44,8 @@ struct SqliteStore::State {
 
 namespace {
 
-absl::Status SetUp(Connection& connection) {
-  return CatchSqlite("cannot open the database", [&]() -> absl::Status {
+absl::Status SetUp(Connection& connection, const std::string& path) {
+  return CatchSqlite(absl::StrCat(path, ": cannot open the database"), [&]() -> absl::Status {
     // Has to come before anything is written. Deleted pages are kept for reuse until ReclaimSpace.
     connection.Exec("PRAGMA auto_vacuum = INCREMENTAL");
     connection.Exec("PRAGMA journal_mode = WAL");
@@ -124,7 +124,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const SqliteStore
     auto state = std::make_unique<State>(*std::move(lock), options);
     // Before anything is written, so that a file that is not ours stays as it is.
     if (auto version = sqlite::SchemaVersion(state->writer); !version.ok()) return version.status();
-    if (absl::Status status = SetUp(state->writer); !status.ok()) return status;
+    if (absl::Status status = SetUp(state->writer, options.path); !status.ok()) return status;
     absl::Status status = sqlite::Migrate(state->writer, sqlite::Schema());
     if (!status.ok()) return status;
     {
