@@ -271,6 +271,9 @@ Effects ExecutionMachine::OnInitStatus(const StatusEvent& event, int64_t now) {
     case StatusEvent::Kind::kOomKilled:
       facts_.oom_line = true;
       break;
+    case StatusEvent::Kind::kStopped:
+      facts_.stopped_from_outside = true;
+      break;
     case StatusEvent::Kind::kLeaseEnded:
       facts_.lease_line = true;
       break;

@@ -53,10 +53,28 @@ std::string StopMessage(const EndFacts& facts) {
   }
 }
 
+// Whether the engine may have ended the container by itself, or made up its exit code: one that
+// restarts says 0, 137 or 255 of a container that it lost.
+bool EngineWasAway(const EndFacts& facts) {
+  return facts.found_ended || (facts.exit.has_value() && facts.exit->engine_lost);
+}
+
 // The process end is true where the engine says nothing else.
 bool EngineAgrees(const EndFacts& facts) {
   return facts.ended.has_value() &&
          (!facts.exit.has_value() || facts.exit->exit_code == facts.ended->ExitCode());
+}
+
+// Whether the script was ended by its engine, or by a person on the host: such an attempt is lost
+// to the infrastructure. cronium-init leaves only when what it says was read
+// (agent/init/supervisor.h): where its word is missing or the engine's is another, it was killed.
+bool WasEndedFromOutside(const EndFacts& facts, int code) {
+  if (!facts.ended.has_value()) {
+    return facts.error_word.empty() && (EngineWasAway(facts) || code == kKilledCode);
+  }
+  // One that ended well all the same did what it was there for.
+  if (facts.stopped_from_outside && code != 0) return true;
+  return EngineWasAway(facts) && !EngineAgrees(facts);
 }
 
 Verdict Decide(const EndFacts& facts) {
@@ -85,10 +103,9 @@ Verdict Decide(const EndFacts& facts) {
             absl::StrCat("it used more memory than its limit of ", facts.memory_limit_bytes,
                          " bytes (resources.memory_bytes)")};
   }
-  const bool ended_by_signal =
-      facts.ended.has_value() ? facts.ended->signalled : IsSignalCode(code);
-  if (facts.exit.has_value() && facts.exit->engine_lost && ended_by_signal) {
-    return {v1::END_REASON_RUNTIME_ERROR, "the container engine stopped while the script ran"};
+  if (WasEndedFromOutside(facts, code)) {
+    return {v1::END_REASON_RUNTIME_ERROR,
+            "the container was stopped from outside: by its engine, or by a person on its host"};
   }
   if (EngineAgrees(facts)) {
     return facts.ended->signalled ? Signalled(code) : Exited(code);
@@ -104,11 +121,9 @@ Verdict Decide(const EndFacts& facts) {
 }
 
 // Bytes can be lost only with the FIFOs themselves: when nobody held them open, and cronium-init,
-// which waits for a reader, did not end by its own choice.
+// which waits for a reader also of its last word, did not end by its own choice.
 bool LogUncertain(const EndFacts& facts) {
-  if (facts.log_lost) return true;
-  if (!facts.found_ended || facts.drained) return false;
-  return !facts.exit.has_value() || facts.exit->exit_code == kKilledCode || facts.exit->engine_lost;
+  return facts.log_lost || (facts.found_ended && !facts.drained);
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ struct EndFacts {
   std::optional<ProcessEnd> ended;
   // It came before the stop.
   bool ended_before_stop = false;
+  bool stopped_from_outside = false;
   bool lease_line = false;
   bool oom_line = false;
   std::string error_word;
@@ -42,7 +43,8 @@ struct EndFacts {
   std::optional<ExitInfo> exit;
   // The end in the lease file has passed.
   bool lease_passed = false;
-  // It had ended before this agent came to it: what was in the FIFOs then is gone.
+  // It had ended before this agent came to it: what was in the FIFOs then is gone, and the engine
+  // may have been away.
   bool found_ended = false;
   // The spool could not be opened again, or is gone with the journal.
   bool log_lost = false;

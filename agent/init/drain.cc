@@ -2,6 +2,7 @@
 #include "agent/init/drain.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/init/fifo.h"
 
@@ -17,9 +18,10 @@ bool Drain::Open(EventLoop* loop, Listener* listener) {
   return timer_.Open(loop, this);
 }
 
-void Drain::Start(const UniqueFd* stdout_fifo, const UniqueFd* stderr_fifo) {
-  fifos_[0] = stdout_fifo;
-  fifos_[1] = stderr_fifo;
+void Drain::Start(std::vector<const UniqueFd*> fifos) {
+  fifos_ = std::move(fifos);
+  poll_ms_ = kMinDrainPollMs;
+  left_bytes_ = 0;
   progress_ns_ = BootTimeNs();
   Poll();
 }
@@ -36,7 +38,8 @@ void Drain::OnEvent(int fd, uint32_t events) {
 
 void Drain::Poll() {
   const int64_t now = BootTimeNs();
-  const int64_t left = BytesInFifo(*fifos_[0]) + BytesInFifo(*fifos_[1]);
+  int64_t left = 0;
+  for (const UniqueFd* fifo : fifos_) left += BytesInFifo(*fifo);
   if (left == 0) {
     listener_->OnDrained(true);
     return;

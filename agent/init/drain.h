@@ -3,6 +3,7 @@
 #define CRONIUM_AGENT_INIT_DRAIN_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "agent/init/event_loop.h"
 #include "agent/init/timer.h"
@@ -18,16 +19,16 @@ constexpr int64_t kMaxDrainPollMs = 20;
 constexpr int64_t kMaxIdleDrainMs = 1'000;
 constexpr int64_t kMaxDrainAfterLeaseMs = 10'000;
 
-// Waits until all that the job wrote has been read, once nobody writes any more. While the lease
-// runs it waits for as long as it takes: the reader may be an agent that is being restarted. After
-// the lease's end it goes on only while bytes are being read, and within the bounds above.
+// Waits until all that FIFOs hold has been read, once nobody writes any more. While the lease runs
+// it waits for as long as it takes: the reader may be an agent that is being restarted. After the
+// lease's end it goes on only while bytes are being read, and within the bounds above.
 //
 // Belongs to the supervisor; lives on the loop's thread. The FIFOs are the caller's.
 class Drain final : public EventLoop::Handler {
  public:
   class Listener {
    public:
-    // `complete`: both FIFOs are empty. Else the lease ended and nobody read on.
+    // `complete`: the FIFOs are empty. Else the lease ended and nobody read on.
     virtual void OnDrained(bool complete) = 0;
 
    protected:
@@ -37,8 +38,8 @@ class Drain final : public EventLoop::Handler {
   // False, with errno set, when the kernel gives no timer.
   bool Open(EventLoop* loop, Listener* listener);
 
-  // Calls the listener once, perhaps before it returns.
-  void Start(const UniqueFd* stdout_fifo, const UniqueFd* stderr_fifo);
+  // Calls the listener once, perhaps before it returns. May be called again after that.
+  void Start(std::vector<const UniqueFd*> fifos);
 
   // May come before Start, or while draining.
   void LeaseEnded();
@@ -50,7 +51,7 @@ class Drain final : public EventLoop::Handler {
 
   Timer timer_;
   Listener* listener_ = nullptr;
-  const UniqueFd* fifos_[2] = {};
+  std::vector<const UniqueFd*> fifos_;
   int64_t poll_ms_ = kMinDrainPollMs;
   int64_t left_bytes_ = 0;
   int64_t progress_ns_ = 0;     // when bytes were last seen to have been read

@@ -52,6 +52,8 @@ void StatusWriter::Ended(int wait_status) {
   }
 }
 
+void StatusWriter::Stopped() { Write("stopped"); }
+
 void StatusWriter::LeaseEnded() { Write("lease_ended"); }
 
 void StatusWriter::Drained() { Write("drained"); }

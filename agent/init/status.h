@@ -26,10 +26,10 @@ std::string FormatStatusLine(std::string_view text);
 //   error <word> <text>       it could not start; word is exec, lease or fifo
 //   relay <addr>:<port>       where the relay listens, when any free port was asked for
 //   oom_killed <count>        the kernel killed so many processes of it for their memory
-//   ended exit <code>         the job's main process ended
-//   ended signal <n>
-//   lease_ended               init ends the job, because its lease ended
-//   drained                   all output has been read; init exits now
+//   stopped                   a TERM came from outside of the container: from its engine, or a
+//   person ended exit <code>         the job's main process ended ended signal <n> lease_ended init
+//   ends the job, because its lease ended drained                   all output has been read; init
+//   exits once this has been, too
 //
 // Not thread-safe.
 class StatusWriter {
@@ -44,8 +44,12 @@ class StatusWriter {
   void OomKilled(int64_t count);
   // `wait_status` as waitpid gives it.
   void Ended(int wait_status);
+  void Stopped();
   void LeaseEnded();
   void Drained();
+
+  // For those who wait until it has been read; not open where Open failed.
+  const UniqueFd& fifo() const { return fd_; }
 
  private:
   void Write(std::string_view text);

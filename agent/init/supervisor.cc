@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "agent/init/fifo.h"
 #include "agent/init/oom_kills.h"
@@ -157,15 +158,20 @@ void Supervisor::OnEvent(int fd, uint32_t events) {
     return;
   }
   signalfd_siginfo info;
-  while (read(fd, &info, sizeof(info)) == sizeof(info)) OnSignal(static_cast<int>(info.ssi_signo));
+  while (read(fd, &info, sizeof(info)) == sizeof(info)) {
+    // A sender that is in no pid namespace of ours has no number here: pid_namespaces(7).
+    OnSignal(static_cast<int>(info.ssi_signo), info.ssi_pid == 0);
+  }
 }
 
-void Supervisor::OnSignal(int signal) {
-  if (signal != SIGCHLD) {
-    child_.Signal(signal);
+void Supervisor::OnSignal(int signal, bool from_outside) {
+  if (signal == SIGCHLD) {
+    ReapChildren();
     return;
   }
-  ReapChildren();
+  // Before the job hears of it, so that this comes before the end that it may lead to.
+  if (signal == SIGTERM && from_outside && !std::exchange(stopped_, true)) status_.Stopped();
+  child_.Signal(signal);
 }
 
 void Supervisor::ReapChildren() {
@@ -229,11 +235,16 @@ void Supervisor::StartDraining() {
   phase_ = Phase::kDraining;
   // With no lease to end the wait, a reader that never comes must not hold up the failure.
   if (!lease_taken_) drain_.LeaseEnded();
-  drain_.Start(&stdout_, &stderr_);
+  drain_.Start({&stdout_, &stderr_});
 }
 
 void Supervisor::OnDrained(bool complete) {
-  if (complete) status_.Drained();
+  if (complete && phase_ == Phase::kDraining) {
+    phase_ = Phase::kLeaving;
+    status_.Drained();
+    drain_.Start({&status_.fifo()});
+    return;
+  }
   loop_.Stop();
 }
 

@@ -24,12 +24,15 @@ constexpr int64_t kMaxKillMs = 5'000;
 
 // One job's life, from start to exit code.
 //
-//   running --- main process ended --> killing --- nobody else left --> draining --> exit
+//   running --- main process ended --> killing --- nobody else left --> draining --> leaving -->
+//   exit
 //      |                                  ^
 //      +-- lease ended: TERM, grace, KILL-+
 //
-// Whatever goes wrong before the job runs takes the same way, so that its message is read before
-// the FIFO that holds it is gone.
+// Draining waits until the output has been read, leaving until the agent has read how it ended:
+// what a FIFO holds is gone with the last who has it open, and an engine that dies with its
+// containers may say anything of their ends. So an agent that does not find `drained` knows that
+// init was killed. Whatever goes wrong before the job runs takes the same way.
 //
 // Owned by main; single-threaded; owns all else.
 class Supervisor final : public EventLoop::Handler,
@@ -49,7 +52,7 @@ class Supervisor final : public EventLoop::Handler,
   void OnDrained(bool complete) override;
 
  private:
-  enum class Phase { kRunning, kKilling, kDraining };
+  enum class Phase { kRunning, kKilling, kDraining, kLeaving };
 
   // The stages of starting. Each that can fail is false after it called FailToStart.
   bool OpenSignals();
@@ -61,7 +64,8 @@ class Supervisor final : public EventLoop::Handler,
   // Tells the agent and the job's stderr why there will be no job.
   bool FailToStart(std::string_view word, std::string_view text, int exit_code);
 
-  void OnSignal(int signal);
+  // from_outside: from a process that is none of the container's.
+  void OnSignal(int signal, bool from_outside);
   void ReapChildren();
   void OnMainEnded(int wait_status);
   void KillTheRest();
@@ -85,6 +89,7 @@ class Supervisor final : public EventLoop::Handler,
   bool lease_taken_ = false;
   bool lease_ended_ = false;
   bool children_left_ = false;
+  bool stopped_ = false;
   int64_t oom_kills_before_ = 0;
   int64_t killing_since_ns_ = 0;
   int exit_code_ = 0;

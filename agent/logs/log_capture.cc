@@ -598,6 +598,11 @@ void LogCapture::Impl::TurnStatus(Fifo* fifo) {
     Fail(capture, events.status());
     return;
   }
+  // Edge-triggered: what was not read now would wait for the next that is written.
+  int waiting = 0;
+  if (fifo->fd.valid() && ioctl(fifo->fd.get(), FIONREAD, &waiting) == 0 && waiting > 0) {
+    MakeReady(fifo);
+  }
   if (!events->empty()) FaultOn("agent.status.taken");
   if (!capture->callbacks.on_status) return;
   for (const StatusEvent& event : *events) capture->callbacks.on_status(event);

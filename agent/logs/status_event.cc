@@ -37,6 +37,8 @@ std::optional<StatusEvent> ParseStatusLine(absl::string_view line) {
   } else if (word == "oom_killed") {
     event.kind = Kind::kOomKilled;
     if (!absl::SimpleAtoi(line, &event.code)) return std::nullopt;
+  } else if (word == "stopped" && line.empty()) {
+    event.kind = Kind::kStopped;
   } else if (word == "lease_ended" && line.empty()) {
     event.kind = Kind::kLeaseEnded;
   } else if (word == "drained" && line.empty()) {

@@ -23,9 +23,11 @@ struct StatusEvent {
     kEndedSignal,
     // `oom_killed <count>`: processes of the container that the kernel killed for memory.
     kOomKilled,
+    // `stopped`: a TERM came from outside of the container.
+    kStopped,
     // `lease_ended`: init is ending the job because the lease ended.
     kLeaseEnded,
-    // `drained`: both FIFOs are empty; init exits right after.
+    // `drained`: both FIFOs are empty; init exits once this was read.
     kDrained,
   };
   Kind kind = Kind::kStarted;

@@ -28,6 +28,18 @@ absl::Status StatusReader::TakeBytes(int fifo_fd) {
     if (n < 0) return ErrnoError(path_, "cannot take the status", errno);
     size_ += n;
   }
+  return size_ < kMaxBytes ? absl::OkStatus() : DropBytes(fifo_fd);
+}
+
+absl::Status StatusReader::DropBytes(int fifo_fd) {
+  char dropped[16384];
+  for (uint64_t total = 0; total < kMaxDroppedBytes;) {
+    const ssize_t n = read(fifo_fd, dropped, sizeof(dropped));
+    if (n < 0 && errno == EINTR) continue;
+    if (n == 0 || (n < 0 && errno == EAGAIN)) break;
+    if (n < 0) return ErrnoError(path_, "cannot read the status", errno);
+    total += n;
+  }
   return absl::OkStatus();
 }
 

@@ -14,23 +14,27 @@
 namespace cronium::agent {
 
 // Takes the lines of an execution's status FIFO into a file of the spool, as the output is taken,
-// so that a restarted agent knows what was said before it was killed. Takes the first 64 KiB and no
-// more: init writes far less, and what else comes is of the job's making. Not thread-safe.
+// so that a restarted agent knows what was said before it was killed. Keeps the first 64 KiB: init
+// writes far less, and what else comes is of the job's making. It is read all the same, since init
+// waits until it has been. Not thread-safe.
 class StatusReader {
  public:
   static constexpr uint64_t kMaxBytes = 64 * 1024;
+  // Read and dropped at one time, at most: a job that writes without end must not keep the thread.
+  static constexpr uint64_t kMaxDroppedBytes = 256 * 1024;
 
   // Opens or makes the file. What it has already is what the first Take returns.
   static absl::StatusOr<StatusReader> Open(const std::string& path);
 
-  // Takes what the FIFO (nothing where fd is -1) holds now; returns the events of lines that are
-  // whole. Other lines are left out.
+  // Takes what the FIFO (nothing where fd is -1) holds now, up to the bounds above; returns the
+  // events of lines that are whole. Other lines are left out.
   absl::StatusOr<std::vector<StatusEvent>> Take(int fifo_fd);
 
  private:
   StatusReader(std::string path, UniqueFd file, uint64_t size)
       : path_(std::move(path)), file_(std::move(file)), size_(size) {}
   absl::Status TakeBytes(int fifo_fd);
+  absl::Status DropBytes(int fifo_fd);
 
   std::string path_;
   UniqueFd file_;

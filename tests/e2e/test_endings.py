@@ -39,6 +39,24 @@ def test_the_exit_code_is_as_the_script_gave_it(cluster, script, code, reason):
     cluster.wait_container_gone(outcome.job.id)
 
 
+@pytest.mark.parametrize("how", [["stop"], ["kill"], ["rm", "--force"]], ids=" ".join)
+def test_a_container_that_is_ended_from_outside_is_attempted_again(cluster, how):
+    """As by an engine that is restarted: it is not the script's own failure."""
+    job_id = cluster.api.submit('echo "attempt $CRONIUM_ATTEMPT"; [ "$CRONIUM_ATTEMPT" = 2 ] || sleep 600')
+    cluster.api.wait_for_output(job_id, b"attempt 1\n")
+    [first] = cluster.api.executions(job_id)
+
+    engine.docker(*how, first.id)
+
+    outcome = cluster.api.outcome(job_id)
+    assert_ended(outcome.job, "SUCCEEDED", "EXITED")
+    assert outcome.stdout == b"attempt 2\n"
+    first, second = cluster.api.executions(job_id)
+    assert (first.state, first.end_reason) == (job_pb2.EXECUTION_STATE_LOST, job_pb2.END_REASON_RUNTIME_ERROR)
+    assert "from outside" in first.message
+    assert second.attempt == 2
+
+
 def test_what_the_script_left_running_ends_with_it(cluster):
     """The background process holds both streams open and would go on for ten minutes."""
     outcome = cluster.api.run("(while true; do sleep 600; done) & echo leaves")
@@ -116,17 +134,6 @@ def test_cancelling_twice_or_after_the_end_changes_nothing(cluster):
 
     assert_ended(answer, "FAILED", "EXITED")
     assert_ended(cluster.api.get(job.id), "FAILED", "EXITED")
-
-
-def test_a_container_that_is_removed_from_outside_fails_its_job(cluster):
-    job_id = cluster.api.submit(COUNTING)
-    cluster.api.wait_for_output(job_id, b"line 5\n")
-
-    engine.docker("rm", "--force", *set(cluster.containers_of(job_id)))
-
-    outcome = cluster.api.outcome(job_id)
-    assert outcome.job.state == job_pb2.JOB_STATE_FAILED, outcome.job
-    assert assert_numbered(outcome.stdout, "line") >= 5
 
 
 class TestQueued:

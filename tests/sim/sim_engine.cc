@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <sstream>
 #include <utility>
 
@@ -171,8 +172,9 @@ void SimEngine::GoDown() {
   const auto containers = containers_;
   for (const auto& [name, c] : containers) {
     if (c->state != agent::ContainerState::kRunning) continue;
-    c->exit.engine_lost = true;
-    Exit(c, kKilled);
+    // What an engine that comes back says of a container that it lost.
+    constexpr int kMadeUp[] = {0, kKilled, 255};
+    Exit(c, kMadeUp[scheduler_->random()->Below(std::size(kMadeUp))]);
   }
 }
 
@@ -183,7 +185,9 @@ void SimEngine::ComeBack() {
   const auto containers = containers_;
   for (const auto& [name, c] : containers) {
     if (c->state != agent::ContainerState::kEnded) continue;
-    for (const auto& done : std::exchange(c->waiters, {})) done(c->exit);
+    agent::ExitInfo exit = c->exit;
+    exit.engine_lost = true;
+    for (const auto& done : std::exchange(c->waiters, {})) done(exit);
   }
   host_->Poke();
 }
@@ -350,11 +354,20 @@ void SimEngine::EndScript(const ContainerPtr& c, int code, bool signalled) {
 void SimEngine::PollDrained(ContainerPtr c) {
   if (Unread(c->out) == 0 && Unread(c->err) == 0) {
     Say(c, "drained");
-    Exit(c, c->exit.exit_code);
+    PollHeard(c);
   } else if (c->lease_ended) {
     Exit(c, kKilled);
   } else {
     After(c, c->NextPoll(), &SimEngine::PollDrained);
+  }
+}
+
+// It leaves only when the agent has read how it ended.
+void SimEngine::PollHeard(ContainerPtr c) {
+  if (Unread(c->status) == 0 || c->lease_ended) {
+    Exit(c, c->exit.exit_code);
+  } else {
+    After(c, kDrainPoll, &SimEngine::PollHeard);
   }
 }
 

@@ -84,6 +84,7 @@ class SimEngine {
   void OnTerm(ContainerPtr c);
   void EndByTerm(ContainerPtr c);
   void PollDrained(ContainerPtr c);
+  void PollHeard(ContainerPtr c);
   void EndScript(const ContainerPtr& c, int code, bool signalled);
   void Exit(const ContainerPtr& c, int code);
   static void Say(const ContainerPtr& c, const std::string& line);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "common/error.h"
@@ -266,20 +267,73 @@ TEST_F(ExecutionMachineTest, AScriptThatSurvivesAKillForMemoryEndedByItself) {
   EXPECT_EQ(End().reason(), v1::END_REASON_EXITED);
 }
 
-TEST_F(ExecutionMachineTest, AKillFromOutsideIsSignalled) {
+// The script cannot do that to cronium-init, which is pid 1.
+TEST_F(ExecutionMachineTest, AKillFromOutsideIsARuntimeError) {
   UntilRunning();
   Exit({.exit_code = 137});
   LogClosed(1);
-  EXPECT_EQ(End().reason(), v1::END_REASON_SIGNALLED);
+  EXPECT_EQ(End().reason(), v1::END_REASON_RUNTIME_ERROR);
 }
 
-TEST_F(ExecutionMachineTest, AnEngineThatStopsUnderTheScriptIsARuntimeError) {
+TEST_F(ExecutionMachineTest, AStopFromOutsideIsARuntimeErrorHoweverTheScriptTakesIt) {
+  for (const auto& [kind, code, exit_code] : {std::tuple{StatusEvent::Kind::kEndedSignal, 15, 143},
+                                              std::tuple{StatusEvent::Kind::kEndedExit, 143, 143},
+                                              std::tuple{StatusEvent::Kind::kEndedExit, 1, 1}}) {
+    // An engine that is about to go may still answer, or not.
+    for (const bool engine_lost : {false, true}) {
+      Make({.accepted_ns = now_});
+      UntilRunning();
+      Init(StatusEvent::Kind::kStopped);
+      Init(kind, code);
+      Init(StatusEvent::Kind::kDrained);
+      if (!machine_->ended()) Exit({.exit_code = exit_code, .engine_lost = engine_lost});
+      LogClosed(1);
+      EXPECT_EQ(End().reason(), v1::END_REASON_RUNTIME_ERROR) << code;
+    }
+  }
+}
+
+TEST_F(ExecutionMachineTest, AScriptThatEndsWellAfterAStopFromOutsideHasEndedWell) {
   UntilRunning();
-  Init(StatusEvent::Kind::kEndedSignal, 15);
+  Init(StatusEvent::Kind::kStopped);
+  Init(StatusEvent::Kind::kEndedExit, 0);
   Init(StatusEvent::Kind::kDrained);
-  Exit({.exit_code = 143, .engine_lost = true});
   LogClosed(1);
-  EXPECT_EQ(End().reason(), v1::END_REASON_RUNTIME_ERROR);
+  EXPECT_EQ(machine_->record().state, v1::EXECUTION_STATE_SUCCEEDED);
+}
+
+TEST_F(ExecutionMachineTest, AScriptThatEndsItselfBySignalIsSignalled) {
+  for (const int signal : {9, 15}) {
+    Make({.accepted_ns = now_});
+    UntilRunning();
+    Init(StatusEvent::Kind::kEndedSignal, signal);
+    Init(StatusEvent::Kind::kDrained);
+    Exit({.exit_code = 128 + signal});
+    LogClosed(1);
+    EXPECT_EQ(End().reason(), v1::END_REASON_SIGNALLED) << signal;
+  }
+}
+
+// One that restarts makes up a code for a container that it lost: 0, 137 or 255.
+TEST_F(ExecutionMachineTest, AContainerThatWasLostWithItsEngineIsARuntimeErrorWhateverItsCode) {
+  for (const int code : {0, 137, 255}) {
+    Make({.accepted_ns = now_});
+    UntilRunning();
+    Exit({.exit_code = code, .engine_lost = true});
+    LogClosed(1);
+    EXPECT_EQ(End().reason(), v1::END_REASON_RUNTIME_ERROR) << code;
+    // The agent had the FIFOs open all the time.
+    EXPECT_FALSE(End().log_uncertain());
+  }
+}
+
+TEST_F(ExecutionMachineTest, AScriptThatEndedByItselfWhileTheEngineWasAwayIsNotAttemptedAgain) {
+  UntilRunning();
+  Init(StatusEvent::Kind::kEndedSignal, 11);
+  Init(StatusEvent::Kind::kDrained);
+  Exit({.exit_code = 139, .engine_lost = true});
+  LogClosed(1);
+  EXPECT_EQ(End().reason(), v1::END_REASON_SIGNALLED);
 }
 
 TEST_F(ExecutionMachineTest, AContainerRemovedFromOutsideIsARuntimeError) {
@@ -719,20 +773,52 @@ TEST_F(ExecutionMachineTest, OneThatEndedMeanwhileIsReportedWithItsExitCode) {
   Took(machine_->Recover(ContainerState::kEnded, now_));
   EXPECT_THAT(calls_, ElementsAre(Call::kReopenRun, Call::kWait));
   RunReady();
+  // Init ends by itself only when all has been read, this included.
+  Init(StatusEvent::Kind::kStarted);
+  Init(StatusEvent::Kind::kEndedExit, 5);
+  Init(StatusEvent::Kind::kDrained);
   Exit({.exit_code = 5});
   LogClosed(9);
+  EXPECT_EQ(End().reason(), v1::END_REASON_EXITED);
   EXPECT_EQ(End().exit_code(), 5);
-  // Init ends by itself only when all has been read.
   EXPECT_FALSE(End().log_uncertain());
 }
 
-TEST_F(ExecutionMachineTest, TheLogOfOneThatWasKilledMeanwhileIsUncertain) {
+TEST_F(ExecutionMachineTest, OneThatWasKilledMeanwhileIsARuntimeErrorWithAnUncertainLog) {
+  for (const int code : {0, 137, 255}) {
+    Make({.state = v1::EXECUTION_STATE_RUNNING, .accepted_ns = 1, .started_ns = 1});
+    Took(machine_->Recover(ContainerState::kEnded, now_));
+    RunReady();
+    Init(StatusEvent::Kind::kStarted);
+    Exit({.exit_code = code});
+    LogClosed(9);
+    EXPECT_EQ(End().reason(), v1::END_REASON_RUNTIME_ERROR) << code;
+    EXPECT_TRUE(End().log_uncertain()) << code;
+  }
+}
+
+TEST_F(ExecutionMachineTest, OneThatWasKilledBeforeItsLogWasReadHasAnUncertainLog) {
   Make({.state = v1::EXECUTION_STATE_RUNNING, .accepted_ns = 1, .started_ns = 1});
   Took(machine_->Recover(ContainerState::kEnded, now_));
   RunReady();
-  Exit({.exit_code = 137});
+  Init(StatusEvent::Kind::kStarted);
+  Init(StatusEvent::Kind::kEndedExit, 0);
+  Exit({.exit_code = 0});
   LogClosed(9);
+  EXPECT_EQ(End().reason(), v1::END_REASON_EXITED);
   EXPECT_TRUE(End().log_uncertain());
+}
+
+TEST_F(ExecutionMachineTest, OneThatAnEngineStoppedMeanwhileIsARuntimeError) {
+  Make({.state = v1::EXECUTION_STATE_RUNNING, .accepted_ns = 1, .started_ns = 1});
+  Took(machine_->Recover(ContainerState::kEnded, now_));
+  RunReady();
+  Init(StatusEvent::Kind::kStopped);
+  Init(StatusEvent::Kind::kEndedSignal, 15);
+  Init(StatusEvent::Kind::kDrained);
+  Exit({.exit_code = 143});
+  LogClosed(9);
+  EXPECT_EQ(End().reason(), v1::END_REASON_RUNTIME_ERROR);
 }
 
 TEST_F(ExecutionMachineTest, OneWhoseLeaseEndedMeanwhileIsLost) {

@@ -86,6 +86,7 @@ void FakeInit::EndScript(const std::string& id, int exit_code) {
 void FakeInit::End(const std::string& id, int exit_code) {
   EndScript(id, exit_code);
   MutexLock lock(&mutex_);
+  while (Unread(Find(id)->status) > 0) std::this_thread::yield();
   jobs_.erase(id);
   EXPECT_TRUE(runtime_->Exit(id, {.exit_code = exit_code})) << id;
 }

@@ -548,10 +548,27 @@ TEST_F(ManagerTest, AJobThatEndedWhileTheAgentWasAwayIsReported) {
   Welcome({kJob});
   uplink_.AwaitState(kJob, v1::EXECUTION_STATE_RUNNING);
   StopAgent();
-  ExitMeanwhile(kJob, 9);
+  // cronium-init stays until this was read.
+  init_.EndScript(kJob, 9);
   StartAgent();
   Welcome({kJob});
-  EXPECT_EQ(uplink_.AwaitEnd(kJob).end().exit_code(), 9);
+  const v1::ExecutionReport end = uplink_.AwaitEnd(kJob);
+  EXPECT_EQ(end.end().reason(), v1::END_REASON_EXITED);
+  EXPECT_EQ(end.end().exit_code(), 9);
+  EXPECT_FALSE(end.end().log_uncertain());
+}
+
+TEST_F(ManagerTest, AContainerThatWasKilledWhileTheAgentWasAwayIsARuntimeError) {
+  StartAgent();
+  Welcome({kJob});
+  uplink_.AwaitState(kJob, v1::EXECUTION_STATE_RUNNING);
+  StopAgent();
+  ExitMeanwhile(kJob, 0);
+  StartAgent();
+  Welcome({kJob});
+  const v1::ExecutionReport end = uplink_.AwaitEnd(kJob);
+  EXPECT_EQ(end.end().reason(), v1::END_REASON_RUNTIME_ERROR);
+  EXPECT_TRUE(end.end().log_uncertain());
 }
 
 TEST_F(ManagerTest, AContainerThatIsGoneAfterARestartIsARuntimeError) {

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
@@ -64,7 +65,56 @@ std::string FifoReader::ReadLine() {
   }
 }
 
-JobRun::JobRun() {
+StatusLines::StatusLines(const std::string& path)
+    : fd_(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {
+  EXPECT_GE(fd_, 0) << path;
+  EXPECT_EQ(pipe2(stop_, O_CLOEXEC), 0);
+  thread_ = std::thread([this] { Take(); });
+}
+
+StatusLines::~StatusLines() {
+  close(stop_[1]);
+  thread_.join();
+  close(stop_[0]);
+  close(fd_);
+}
+
+void StatusLines::Take() {
+  char buffer[65536];
+  while (true) {
+    pollfd ready[] = {{.fd = fd_, .events = POLLIN}, {.fd = stop_[0], .events = 0}};
+    if (poll(ready, 2, -1) < 0 || ready[1].revents != 0) break;
+    const ssize_t length = read(fd_, buffer, sizeof(buffer));
+    if (length < 0 && errno == EAGAIN) continue;
+    std::lock_guard lock(mutex_);
+    if (length > 0) taken_.append(buffer, length);
+    ended_ = length <= 0;
+    changed_.notify_all();
+    if (ended_) return;
+  }
+}
+
+std::string StatusLines::Next(bool line) {
+  std::unique_lock lock(mutex_);
+  const auto there = [&] { return ended_ || (line && taken_.find('\n') != std::string::npos); };
+  if (!changed_.wait_for(lock, std::chrono::milliseconds(kPatienceMs), there)) {
+    ADD_FAILURE() << "no status for 30 s, after: " << taken_;
+  }
+  const size_t newline = line ? taken_.find('\n') : std::string::npos;
+  std::string next = taken_.substr(0, newline == std::string::npos ? newline : newline + 1);
+  taken_.erase(0, next.size());
+  return next;
+}
+
+std::string StatusLines::ReadLine() {
+  std::string line = Next(true);
+  if (!line.empty() && line.back() == '\n') line.pop_back();
+  return line;
+}
+
+std::string StatusLines::ReadAll() { return Next(false); }
+
+JobRun::JobRun(bool read_status) {
   std::string pattern = testing::TempDir() + "init-XXXXXX";
   EXPECT_NE(mkdtemp(pattern.data()), nullptr);
   dir_ = pattern;
@@ -73,7 +123,7 @@ JobRun::JobRun() {
   }
   out_ = new FifoReader(Path("stdout"));
   err_ = new FifoReader(Path("stderr"));
-  status_ = new FifoReader(Path("status"));
+  if (read_status) status_ = new StatusLines(Path("status"));
   // Held open, so that neither side waits for the other to open it and no line is lost.
   go_ = open(Path("go").c_str(), O_RDWR | O_CLOEXEC);
   EXPECT_GE(go_, 0);

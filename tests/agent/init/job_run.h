@@ -4,8 +4,11 @@
 
 #include <sys/types.h>
 
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace cronium::agent::init {
@@ -34,11 +37,40 @@ class FifoReader {
   int fd_ = -1;
 };
 
+// Takes the lines of `status` as soon as they are written, as the agent does and init waits for.
+class StatusLines {
+ public:
+  explicit StatusLines(const std::string& path);
+  ~StatusLines();
+  StatusLines(const StatusLines&) = delete;
+  StatusLines& operator=(const StatusLines&) = delete;
+
+  // The next, without its newline; empty when init is gone, or has said nothing for 30 s.
+  std::string ReadLine();
+  // What is still to come until init is gone.
+  std::string ReadAll();
+
+ private:
+  void Take();
+  // The rest up to and with the first newline, or all. Waits for it.
+  std::string Next(bool line);
+
+  int fd_ = -1;
+  // Written to for the thread to end.
+  int stop_[2] = {-1, -1};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string taken_;
+  bool ended_ = false;
+  std::thread thread_;
+};
+
 // A job folder of its own and the real cronium-init run on it, without a container: init is then
 // not pid 1, and adopts its descendants' orphans instead.
 class JobRun {
  public:
-  JobRun();
+  // read_status: else it is left for the test to read, or nobody.
+  explicit JobRun(bool read_status = true);
   // Kills what still runs and removes the folder.
   ~JobRun();
   JobRun(const JobRun&) = delete;
@@ -65,7 +97,7 @@ class JobRun {
   // Read on from one call to the next, so that two calls make two parts.
   FifoReader& out() { return *out_; }
   FifoReader& err() { return *err_; }
-  FifoReader& status() { return *status_; }
+  StatusLines& status() { return *status_; }
   // Lets go of stdout as an agent that dies; a new one takes its place.
   void CloseOut();
   void ReopenOut();
@@ -74,7 +106,7 @@ class JobRun {
   std::string dir_;
   FifoReader* out_ = nullptr;
   FifoReader* err_ = nullptr;
-  FifoReader* status_ = nullptr;
+  StatusLines* status_ = nullptr;
   int go_ = -1;
   pid_t pid_ = 0;
   int exit_code_ = 0;

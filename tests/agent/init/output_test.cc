@@ -93,8 +93,24 @@ TEST(InitOutput, OfAWriterThatOutpacesItsReaderBlocksTheWriterAndLosesNothing) {
   EXPECT_EQ(job.Wait(), 0);
 }
 
-TEST(InitOutput, GoesOnWhenNobodyReadsTheStatus) {
-  JobRun job;
+// What it says of the end must outlive it: the engine may not know.
+TEST(InitOutput, IsFollowedByAStatusThatIsWaitedForToo) {
+  JobRun job(/*read_status=*/false);
+  job.WriteScript("#!/bin/sh\necho done; exit 3\n");
+  job.Start();
+  EXPECT_EQ(job.out().ReadLine(), "done");
+  FifoReader status(job.Path("status"));
+  status.ReadLine();
+  EXPECT_EQ(status.ReadLine(), "ended exit 3");
+  EXPECT_EQ(status.Read(7), "drained");
+  EXPECT_TRUE(job.Running());
+  EXPECT_EQ(status.ReadAll(), "\n");
+  EXPECT_EQ(job.Wait(), 3);
+}
+
+TEST(InitOutput, GoesOnWhenNobodyReadsTheStatusAndInitStaysUntilTheLeaseEnds) {
+  JobRun job(/*read_status=*/false);
+  job.WriteLease(std::to_string(BootNs() + 500 * kMs));
   job.WriteScript("#!/bin/sh\necho done\n");
   // More than the FIFO holds: init's own lines will not fit.
   const int fd = open(job.Path("status").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);

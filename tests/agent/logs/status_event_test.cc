@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "agent/logs/status_reader.h"
@@ -24,6 +25,7 @@ TEST(StatusLine, EveryKindIsUnderstood) {
   EXPECT_EQ(ParseStatusLine("ended signal 9")->kind, Kind::kEndedSignal);
   EXPECT_EQ(ParseStatusLine("ended signal 9")->code, 9);
   EXPECT_EQ(ParseStatusLine("oom_killed 2")->code, 2);
+  EXPECT_EQ(ParseStatusLine("stopped")->kind, Kind::kStopped);
   EXPECT_EQ(ParseStatusLine("lease_ended")->kind, Kind::kLeaseEnded);
   EXPECT_EQ(ParseStatusLine("drained")->kind, Kind::kDrained);
 }
@@ -72,12 +74,15 @@ TEST_F(StatusReaderTest, ARestartTellsAllAgain) {
   EXPECT_EQ(events->at(2).kind, Kind::kDrained);
 }
 
-TEST_F(StatusReaderTest, TakesNoMoreThanItsLimit) {
+TEST_F(StatusReaderTest, KeepsNoMoreThanItsLimitAndLeavesNothingUnread) {
   auto status = StatusReader::Open(folder_.path("status"));
   const std::string junk(StatusReader::kMaxBytes / 4, 'x');
   for (int i = 0; i < 8; ++i) {
-    (void)!write(writer_.get(), junk.data(), junk.size());
+    ASSERT_EQ(write(writer_.get(), junk.data(), junk.size()), static_cast<ssize_t>(junk.size()));
     ASSERT_TRUE(status->Take(reader_.get()).ok());
+    int unread = 0;
+    ASSERT_EQ(ioctl(reader_.get(), FIONREAD, &unread), 0);
+    EXPECT_EQ(unread, 0);
   }
   EXPECT_EQ(ReadFile(folder_.path("status"))->size(), StatusReader::kMaxBytes);
 }
