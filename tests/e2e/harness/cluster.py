@@ -26,7 +26,7 @@ class Node:
     """A host: its agent, its gateway, its folder."""
 
     def __init__(self, cluster, name, agent_faults="", agent_flags=(), gateway_flags=(), disk=0, certificate_of=None,
-                 boot_id=""):
+                 boot_id="", inject_dir=settings.PREFIX / "lib/cronium/inject"):
         """certificate_of: another node, as which this host gives itself out. boot_id: instead of the machine's."""
         self.name = name
         self.host = cluster.network.add_host(name)
@@ -48,7 +48,7 @@ class Node:
         self.agent = Process(
             f"agent of {name}",
             [settings.program("cronium-agent"), *common, "--state-dir", str(self.folder / "agent"),
-             "--gateway-dir", str(api), "--inject-dir", str(settings.PREFIX / "lib/cronium/inject"), *agent_flags],
+             "--gateway-dir", str(api), "--inject-dir", str(inject_dir), *agent_flags],
             cluster.logs / f"{name}-agent.log", self.host, agent_faults or cluster.faults_of("agent"))
         self.boot_id = boot_id
 
@@ -83,7 +83,8 @@ class Cluster:
     _made = 0
 
     def __init__(self, logs, nodes=1, controller_faults="", agent_faults="", agent_flags=(), controller_flags=(),
-                 gateway_flags=(), controller_disk=0, agent_disk=0, crashes=False, controller_wrapper=()):
+                 gateway_flags=(), controller_disk=0, agent_disk=0, crashes=False, controller_wrapper=(),
+                 make_network=Network):
         """controller_disk, agent_disk: bytes of a small disk of its own for the data or state folder.
 
         crashes: every process can be killed at its fault points, with `crash_points`.
@@ -101,7 +102,7 @@ class Cluster:
         self.api = None
         self.controller = None
         try:
-            self.network = Network()
+            self.network = make_network()
             self._make_controller(controller_faults, controller_flags, controller_disk, controller_wrapper)
             for number in range(1, nodes + 1):
                 self.add_node(f"node-{number}", agent_faults=agent_faults, agent_flags=agent_flags,
@@ -151,10 +152,11 @@ class Cluster:
         assert self.controller.alive, f"the controller ended with {self.controller.exit_code}"
         return self.api.answers()
 
-    def add_node(self, name, **options):
+    def add_node(self, name, start=True, **options):
         node = Node(self, name, **options)
         self.nodes.append(node)
-        node.start()
+        if start:
+            node.start()
         return node
 
     def wait_ready(self):

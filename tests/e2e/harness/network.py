@@ -15,7 +15,7 @@ _LOCKS = pathlib.Path("/run/cronium-e2e")
 # Of the range for tests between networks (RFC 2544): on no real network, so it collides with none.
 _SUBNETS = [f"198.19.{n}" for n in range(256)]
 # Interface names have at most 15 characters, a process id at most 7.
-_LINK = f"ce{os.getpid()}"
+LINK = f"ce{os.getpid()}"
 
 
 def ip(*args):
@@ -43,9 +43,9 @@ class Network:
 
     def __init__(self):
         self._lock, self._subnet = _claim_subnet()
-        self._number = Network._made
+        self.number = Network._made
         Network._made += 1
-        self._bridge = f"{_LINK}b{self._number}"
+        self._bridge = f"{LINK}b{self.number}"
         self._namespaces = []
         self.address = f"{self._subnet}.1"
         try:
@@ -58,17 +58,21 @@ class Network:
 
     def add_host(self, name):
         number = len(self._namespaces) + 1
-        namespace = f"{settings.RUN}-{self._number}-{number}"
-        link = f"{_LINK}v{self._number}.{number}"
+        namespace = f"{settings.RUN}-{self.number}-{number}"
+        link = f"{LINK}v{self.number}.{number}"
         address = f"{self._subnet}.{10 + number}"
         ip("netns", "add", namespace)
         self._namespaces.append(namespace)
-        ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+        self.plug(namespace, link)
         ip("link", "set", link, "master", self._bridge, "up")
         ip("-n", namespace, "address", "add", f"{address}/24", "dev", "eth0")
         ip("-n", namespace, "link", "set", "eth0", "up")
         ip("-n", namespace, "link", "set", "lo", "up")
         return Host(name, namespace, address)
+
+    def plug(self, namespace, link):
+        """Makes the cable between the bridge, where it is `link`, and the namespace, where it is eth0."""
+        ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", namespace)
 
     def close(self):
         for namespace in self._namespaces:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A folder on a small disk of its own, in memory, that a test fills and frees."""
 
+import errno
 import os
 import subprocess
 
@@ -19,9 +20,13 @@ class SmallDisk:
     def fill(self, leave):
         """Takes room with a foreign file until this much is left."""
         with open(self.folder / "foreign", "ab") as file:
-            take = self.free - leave
-            if take > 0:
-                os.posix_fallocate(file.fileno(), file.tell(), take)
+            while (take := self.free - leave) > 0:
+                try:
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, take)
+                except OSError as error:
+                    # Others write too, and were quicker: there is less to take.
+                    if error.errno != errno.ENOSPC:
+                        raise
 
     def clear(self):
         (self.folder / "foreign").unlink(missing_ok=True)
