@@ -354,6 +354,7 @@ void SimEngine::EndScript(const ContainerPtr& c, int code, bool signalled) {
 void SimEngine::PollDrained(ContainerPtr c) {
   if (Unread(c->out) == 0 && Unread(c->err) == 0) {
     Say(c, "drained");
+    c->poll = kMinPoll;
     PollHeard(c);
   } else if (c->lease_ended) {
     Exit(c, kKilled);
@@ -367,7 +368,7 @@ void SimEngine::PollHeard(ContainerPtr c) {
   if (Unread(c->status) == 0 || c->lease_ended) {
     Exit(c, c->exit.exit_code);
   } else {
-    After(c, kDrainPoll, &SimEngine::PollHeard);
+    After(c, c->NextPoll(), &SimEngine::PollHeard);
   }
 }
 
