@@ -100,6 +100,7 @@ Effects ExecutionMachine::Recover(std::optional<ContainerState> found, int64_t n
   switch (*found) {
     case ContainerState::kCreated:
       engine_ = Engine::kCreated;
+      may_create_again_ = !may_have_begun;
       return Finish(now);
     case ContainerState::kRunning:
       engine_ = Engine::kStarted;
@@ -192,6 +193,10 @@ Effects ExecutionMachine::OnStarted(const absl::Status& status, int64_t now) {
     engine_ = Engine::kStarted;
     maybe_started_ = true;
     start_error_ = status;
+  } else if (ErrorReason(status) == kContainerNotFound && may_create_again_) {
+    // Who asked for it was an agent that died meanwhile, and the engine took it away with the call.
+    may_create_again_ = false;
+    engine_ = Engine::kAbsent;
   } else {
     SetStop(v1::END_REASON_START_FAILED, status.message());
   }

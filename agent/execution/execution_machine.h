@@ -210,6 +210,8 @@ class ExecutionMachine {
   bool image_missing_ = false;
   bool image_prepared_ = false;
   bool image_cancelled_ = false;
+  // It was there, created and never started, when the agent came back.
+  bool may_create_again_ = false;
   // A create or start was not answered for certain: something may be there.
   bool maybe_created_ = false;
   bool maybe_started_ = false;

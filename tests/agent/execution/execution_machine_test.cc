@@ -872,6 +872,29 @@ TEST_F(ExecutionMachineTest, OneThatWasCreatedIsStarted) {
   EXPECT_THAT(calls_, ElementsAre(Call::kStart));
 }
 
+// An engine takes back a create whose caller died; the listing may come in between.
+TEST_F(ExecutionMachineTest, OneThatWasCreatedAndIsGoneWhenItIsToStartIsCreatedAgainOnce) {
+  const absl::Status gone =
+      MakeError(absl::StatusCode::kNotFound, kContainerNotFound, "No such container");
+  Make({.state = v1::EXECUTION_STATE_PREPARING, .accepted_ns = now_ - kSecond});
+  Took(machine_->Recover(ContainerState::kCreated, now_));
+  RunReady();
+  StartAnswered(gone);
+  EXPECT_THAT(calls_, ElementsAre(Call::kCreate));
+  Created("container-2");
+  EXPECT_THAT(calls_, ElementsAre(Call::kStart));
+  StartAnswered(gone);
+  EXPECT_THAT(calls_, ElementsAre(Call::kRemove));
+}
+
+TEST_F(ExecutionMachineTest, OneThatMayHaveBegunIsNotCreatedAgain) {
+  Make({.state = v1::EXECUTION_STATE_PREPARING, .accepted_ns = now_ - kSecond});
+  Took(machine_->Recover(ContainerState::kCreated, now_, /*may_have_begun=*/true));
+  RunReady();
+  StartAnswered(MakeError(absl::StatusCode::kNotFound, kContainerNotFound, "No such container"));
+  EXPECT_THAT(calls_, ElementsAre(Call::kRemove));
+}
+
 TEST_F(ExecutionMachineTest, OneWhoseSpoolIsDamagedIsStoppedAndItsLogUncertain) {
   Make({.state = v1::EXECUTION_STATE_RUNNING, .accepted_ns = 1, .started_ns = now_});
   Took(machine_->Recover(ContainerState::kRunning, now_));

@@ -395,7 +395,7 @@ grpc::ServerUnaryReactor* FakeRuntimeService::IncrementVariable(
                       int64_t present = 0, by = 0;
                       if (!absl::SimpleAtoi(request->by_json(), &by) ||
                           (!entry.json.empty() && !absl::SimpleAtoi(entry.json, &present))) {
-                        return absl::InternalError("only integers are added here");
+                        return absl::FailedPreconditionError("only integers are added here");
                       }
                       entry = {absl::StrCat(present + by), ++revision_};
                       response->set_value_json(entry.json);
