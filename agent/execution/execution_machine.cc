@@ -156,7 +156,8 @@ Effects ExecutionMachine::OnCreated(const absl::StatusOr<std::string>& container
     maybe_created_ = false;
   } else if (ErrorReason(status) == kImageNotFound) {
     SetStop(v1::END_REASON_IMAGE_UNAVAILABLE, status.message());
-  } else if (IsAmbiguous(status)) {
+  } else if (IsAmbiguous(status) || ErrorReason(status) == kContainerNotFound) {
+    // Not found: its name was taken a moment ago, by what the engine was about to take back.
     maybe_created_ = true;
     RetryOrFail(status);
   } else {

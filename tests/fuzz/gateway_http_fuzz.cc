@@ -40,7 +40,7 @@ constexpr char kExecution[] = "exec_0aZ9zA0aZ9zA";
 // connection.
 constexpr int kQuietMs = 2;
 // What takes so long hangs.
-constexpr int kHangMs = 20'000;
+constexpr int kHangMs = 25'000;
 
 // The gateway with all of its parts.
 class Bed {
