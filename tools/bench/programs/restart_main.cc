@@ -10,9 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/rpc/prepare_grpc.h"
@@ -25,6 +27,9 @@
 
 namespace cronium::bench {
 namespace {
+
+// What takes longer will not come: a few seconds are usual.
+constexpr absl::Duration kPatience = absl::Minutes(2);
 
 struct Flags {
   std::string program;
@@ -48,10 +53,17 @@ class FirstPlacement {
     int64_t none = 0;
     if (at_ns_.load(std::memory_order_relaxed) == 0) at_ns_.compare_exchange_strong(none, NowNs());
   }
-  // Waits for it.
-  int64_t Await() const {
-    while (at_ns_ == 0) absl::SleepFor(absl::Milliseconds(1));
-    return at_ns_;
+  // Waits for it, for kPatience.
+  absl::StatusOr<int64_t> Await() const {
+    const int64_t end_ns = NowNs() + absl::ToInt64Nanoseconds(kPatience);
+    while (at_ns_ == 0) {
+      if (NowNs() > end_ns) {
+        return absl::DeadlineExceededError(
+            absl::StrCat("no job was placed within ", absl::FormatDuration(kPatience)));
+      }
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    return at_ns_.load();
   }
 
  private:
@@ -82,11 +94,16 @@ absl::StatusOr<std::map<std::string, v1::Job>> ListAll(const Target& target) {
   }
 }
 
-// Waits until no job is live.
+// Waits until no job is live, for kPatience.
 absl::Status AwaitEnds(const Target& target) {
   const auto stub = v1::JobService::NewStub(target.ClientChannel());
+  const int64_t end_ns = NowNs() + absl::ToInt64Nanoseconds(kPatience);
   for (const char* state : {"QUEUED", "RUNNING", "QUEUED"}) {
     while (true) {
+      if (NowNs() > end_ns) {
+        return absl::DeadlineExceededError(
+            absl::StrCat("jobs are still ", state, " after ", absl::FormatDuration(kPatience)));
+      }
       grpc::ClientContext context;
       target.IdentifyClient(&context);
       v1::ListJobsRequest request;
@@ -141,7 +158,7 @@ absl::Status Run(const Flags& flags) {
   }
   OpenLoad load(&*target, flags.rate);
   load.Start();
-  placement.Await();
+  if (const auto placed = placement.Await(); !placed.ok()) return placed.status();
   for (int restart = 1; restart <= flags.restarts; ++restart) {
     absl::SleepFor(absl::Seconds(flags.seconds));
     (*controller)->Kill();
@@ -150,12 +167,13 @@ absl::Status Run(const Flags& flags) {
     const int64_t start_ns = NowNs();
     if (absl::Status status = (*controller)->StartAgain(); !status.ok()) return status;
     const int64_t serves_ns = NowNs();
-    const int64_t placed_ns = placement.Await();
+    const absl::StatusOr<int64_t> placed_ns = placement.Await();
+    if (!placed_ns.ok()) return placed_ns.status();
     absl::PrintF(
         "restart %d  killed with %d submissions answered and %d not; from the new process's start "
         "%.0f ms until it serves, %.0f ms until it places a job\n",
         restart, counts.answered, counts.submitted - counts.answered, Ms(serves_ns - start_ns),
-        Ms(placed_ns - start_ns));
+        Ms(*placed_ns - start_ns));
   }
   absl::SleepFor(absl::Seconds(flags.seconds));
   if (absl::Status status = load.Finish(); !status.ok()) return status;
