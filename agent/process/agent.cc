@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/runtime/docker/docker_runtime.h"
 #include "agent/session/grpc_connector.h"
 #include "agent/session/node_facts.h"
 #include "common/file.h"
@@ -56,6 +57,18 @@ SessionOptions SessionOptionsOf(const AgentOptions& options, const std::string& 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(const AgentOptions& options) {
+  // Before the engine's folder in it, which has another mode.
+  if (absl::Status made = MakeDirectories(options.state_dir, 0700); !made.ok()) return made;
+  DockerRuntimeOptions runtime_options;
+  runtime_options.socket_path = options.engine_socket;
+  runtime_options.state_dir = absl::StrCat(options.state_dir, "/engine");
+  absl::StatusOr<std::unique_ptr<DockerRuntime>> runtime = DockerRuntime::Create(runtime_options);
+  if (!runtime.ok()) return runtime.status();
+  return Create(options, *std::move(runtime));
+}
+
+absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(const AgentOptions& options,
+                                                     std::unique_ptr<ContainerRuntime> runtime) {
   absl::StatusOr<std::string> boot_id = ReadBootId();
   if (!boot_id.ok()) return boot_id.status();
   // Containers enter this one as another user.
@@ -71,13 +84,7 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(const AgentOptions& options
       LogCapture::Create(capture_options, &agent->clock_);
   if (!capture.ok()) return capture.status();
   agent->capture_ = *std::move(capture);
-
-  DockerRuntimeOptions runtime_options;
-  runtime_options.socket_path = options.engine_socket;
-  runtime_options.state_dir = absl::StrCat(options.state_dir, "/engine");
-  absl::StatusOr<std::unique_ptr<DockerRuntime>> runtime = DockerRuntime::Create(runtime_options);
-  if (!runtime.ok()) return runtime.status();
-  agent->runtime_ = *std::move(runtime);
+  agent->runtime_ = std::move(runtime);
 
   absl::StatusOr<std::unique_ptr<ExecutionManager>> manager = ExecutionManager::Create(
       ManagerOptionsOf(options, *boot_id), {.clock = &agent->clock_,

@@ -9,7 +9,7 @@
 #include "agent/logs/log_capture.h"
 #include "agent/logs/log_sender.h"
 #include "agent/process/options.h"
-#include "agent/runtime/docker/docker_runtime.h"
+#include "agent/runtime/container_runtime.h"
 #include "agent/session/log_client.h"
 #include "agent/session/session_client.h"
 #include "common/clock.h"
@@ -18,7 +18,7 @@ namespace cronium::agent {
 
 // All parts of the agent, put together:
 //
-//   SessionClient <--> ExecutionManager --> DockerRuntime
+//   SessionClient <--> ExecutionManager --> ContainerRuntime
 //                          |     ^
 //   LogClient <-- LogSender v     | status lines
 //                    ^---- LogCapture
@@ -28,6 +28,9 @@ class Agent {
  public:
   // Makes its folders where they are missing, and reads what was held before. Nothing runs yet.
   static absl::StatusOr<std::unique_ptr<Agent>> Create(const AgentOptions& options);
+  // The same with an engine other than the one at options.engine_socket.
+  static absl::StatusOr<std::unique_ptr<Agent>> Create(const AgentOptions& options,
+                                                       std::unique_ptr<ContainerRuntime> runtime);
   ~Agent();
 
   void Start();
@@ -41,7 +44,7 @@ class Agent {
   // Outlives what calls it back.
   std::unique_ptr<ExecutionManager> manager_;
   std::unique_ptr<LogCapture> capture_;
-  std::unique_ptr<DockerRuntime> runtime_;
+  std::unique_ptr<ContainerRuntime> runtime_;
   std::unique_ptr<LogSender> sender_;
   std::unique_ptr<LogClient> log_client_;
   std::unique_ptr<SessionClient> session_;
