@@ -19,7 +19,7 @@ namespace cronium::bench {
 namespace {
 
 // As the agent's: what one execution may have in one message (LogSenderOptions).
-constexpr size_t kLogBytes = 128 * 1024;
+constexpr size_t kBytesOfOneLog = 128 * 1024;
 // As the controller's.
 constexpr int kMaxReceiveBytes = 4 << 20;
 
@@ -39,7 +39,7 @@ v1::UploadLogsRequest MakeMessage(size_t bytes) {
   const std::string block = MakeLineBlock();
   v1::UploadLogsRequest request;
   for (size_t left = bytes; left > 0;) {
-    const size_t size = std::min(left, kLogBytes);
+    const size_t size = std::min(left, kBytesOfOneLog);
     v1::ExecutionLogChunks* const log = request.mutable_batch()->add_logs();
     log->set_execution_id("exec_000000000000");
     v1::LogChunk* const chunk = log->add_chunks();

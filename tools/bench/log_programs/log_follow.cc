@@ -77,8 +77,9 @@ class Followers {
       const auto deadline =
           std::chrono::system_clock::now() + absl::ToChronoNanoseconds(options_.patience);
       if (queue_.AsyncNext(&tag, &ok, deadline) != grpc::CompletionQueue::GOT_EVENT) {
-        return absl::DeadlineExceededError(
-            absl::StrCat("nothing came for ", options_.patience, ", and ", open, " logs are open"));
+        return absl::DeadlineExceededError(absl::StrCat("nothing came for ",
+                                                        absl::FormatDuration(options_.patience),
+                                                        ", and ", open, " logs are open"));
       }
       const absl::StatusOr<bool> ended = Advance(static_cast<Following*>(tag), ok);
       if (!ended.ok()) return ended.status();

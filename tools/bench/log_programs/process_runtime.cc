@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/eventfd.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -145,7 +145,8 @@ absl::Status ProcessRuntime::Begin(Container* container) {
   const absl::StatusOr<pid_t> pid = Spawn(CommandOf(program_, container->config));
   if (!pid.ok()) return pid.status();
   container->pid = *pid;
-  container->pid_fd.Reset(pidfd_open(*pid, 0));
+  // glibc 2.36 declares pidfd_open as a function of C++.
+  container->pid_fd.Reset(static_cast<int>(syscall(SYS_pidfd_open, *pid, 0)));
   container->state = ContainerState::kRunning;
   container->exit.started_at = absl::Now();
   return absl::OkStatus();
