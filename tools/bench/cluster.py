@@ -55,7 +55,7 @@ def wait_for(what, check, alive=()):
 
 
 class Cluster:
-    """One host on the loopback: controller, gateway, agent. `close` ends them and removes the folder.
+    """One host on the loopback: controller, gateway, agent. `close` ends them and removes their containers and the folder.
 
     `injected` are more programs that every job container finds on its PATH.
     """
@@ -131,6 +131,9 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        # What the agent had no time to remove.
+        for container in our_containers():
+            command("docker", "rm", "--force", container)
         if failed:
             for log in sorted(self.folder.glob("*.log")):
                 print(f"--- {log.name}\n{log.read_text()[-2000:]}", file=sys.stderr)
@@ -143,9 +146,13 @@ def require_image(image):
     command("docker", "image", "inspect", image)
 
 
+def our_containers():
+    return command("docker", "ps", "--all", "--quiet", "--filter", "label=cronium.cluster=bench").split()
+
+
 def containers_gone():
     """Whether the engine has removed what ran before: its removal is no part of what runs next."""
-    return not command("docker", "ps", "--all", "--quiet", "--filter", "label=cronium.cluster=bench").strip()
+    return not our_containers()
 
 
 def machine():

@@ -36,6 +36,8 @@ constexpr int64_t kWarmUpLines = 200'000;
 constexpr absl::Duration kBeginDelay = absl::Seconds(1);
 constexpr absl::Duration kBeginDelayOfOne = absl::Milliseconds(20);
 constexpr size_t kThreadsShown = 5;
+// CPUs.
+constexpr double kOthersShown = 0.2;
 
 struct Flags {
   // Folder of cronium-controller and the programs of this folder.
@@ -171,13 +173,17 @@ class Report {
 
   void Cost(const Phase& phase) {
     const double follower = phase.live.cpu_seconds / phase.seconds;
-    const double others = std::max(
-        0.0, phase.agent.machine_busy - phase.controller.process - phase.agent.process - follower);
+    const double others = std::max(0.0, phase.agent.machine_busy - phase.controller.process -
+                                            phase.agent.process - phase.agent.children - follower);
     absl::PrintF(
-        "    CPU        controller %.2f, agent %.2f, follower %.2f, sources and others %.2f, idle "
+        "    CPU        controller %.2f, agent %.2f, its jobs %.2f, follower %.2f, others %.2f, "
+        "idle "
         "%.2f, waiting for disk %.2f\n",
-        phase.controller.process, phase.agent.process, follower, others, phase.agent.machine_idle,
-        phase.agent.machine_io_wait);
+        phase.controller.process, phase.agent.process, phase.agent.children, follower, others,
+        phase.agent.machine_idle, phase.agent.machine_io_wait);
+    if (others > kOthersShown) {
+      absl::PrintF("               others took CPU meanwhile: on a quiet machine it is faster\n");
+    }
     Threads("controller", phase.controller);
     Threads("agent", phase.agent);
     Growth("controller", phase.controller_memory);

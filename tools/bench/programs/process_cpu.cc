@@ -25,19 +25,29 @@ double Ticks(absl::string_view text) {
              : 0;
 }
 
-// utime + stime of a stat file of proc(5), and the name in its parentheses, which may hold
-// anything.
-double ReadStat(const std::string& path, std::string* name) {
+// What a stat file of proc(5) says: utime + stime, cutime + cstime, and the name in its
+// parentheses, which may hold anything.
+struct Stat {
+  std::string name;
+  double seconds = 0;
+  double children_seconds = 0;
+};
+
+Stat ReadStat(const std::string& path) {
+  Stat stat;
   const absl::StatusOr<std::string> text = ReadFile(path);
-  if (!text.ok()) return 0;
+  if (!text.ok()) return stat;
   const size_t open = text->find('(');
   const size_t close = text->rfind(')');
-  if (open == std::string::npos || close == std::string::npos) return 0;
-  *name = text->substr(open + 1, close - open - 1);
+  if (open == std::string::npos || close == std::string::npos) return stat;
+  stat.name = text->substr(open + 1, close - open - 1);
   // What follows the name begins with field 3; utime is field 14.
   const std::vector<std::string> fields =
       absl::StrSplit(text->substr(close + 1), ' ', absl::SkipEmpty());
-  return fields.size() > 12 ? Ticks(fields[11]) + Ticks(fields[12]) : 0;
+  if (fields.size() < 15) return stat;
+  stat.seconds = Ticks(fields[11]) + Ticks(fields[12]);
+  stat.children_seconds = Ticks(fields[13]) + Ticks(fields[14]);
+  return stat;
 }
 
 void ReadMachine(CpuSample* sample) {
@@ -58,13 +68,15 @@ CpuSample SampleCpu(pid_t pid) {
   CpuSample sample;
   sample.wall = static_cast<double>(absl::GetCurrentTimeNanos()) / 1e9;
   ReadMachine(&sample);
-  std::string name;
-  sample.process = ReadStat(absl::StrCat("/proc/", pid, "/stat"), &name);
+  const Stat process = ReadStat(absl::StrCat("/proc/", pid, "/stat"));
+  sample.process = process.seconds;
+  sample.children = process.children_seconds;
   std::error_code error;
   for (const auto& entry :
        std::filesystem::directory_iterator(absl::StrCat("/proc/", pid, "/task"), error)) {
-    const double seconds = ReadStat(entry.path().string() + "/stat", &name);
-    sample.threads[absl::StrCat(entry.path().filename().string(), " ", name)] = seconds;
+    const Stat thread = ReadStat(entry.path().string() + "/stat");
+    sample.threads[absl::StrCat(entry.path().filename().string(), " ", thread.name)] =
+        thread.seconds;
   }
   return sample;
 }
@@ -74,6 +86,7 @@ CpuUse UseBetween(const CpuSample& before, const CpuSample& after) {
   CpuUse use;
   if (wall <= 0) return use;
   use.process = (after.process - before.process) / wall;
+  use.children = (after.children - before.children) / wall;
   use.machine_busy = (after.machine_busy - before.machine_busy) / wall;
   use.machine_idle = (after.machine_idle - before.machine_idle) / wall;
   use.machine_io_wait = (after.machine_io_wait - before.machine_io_wait) / wall;

@@ -21,6 +21,8 @@ struct CpuSample {
   // Of one process, by thread: "TID name" -> seconds.
   double process = 0;
   std::map<std::string, double> threads;
+  // Of those of its children that ended and that it waited for.
+  double children = 0;
 };
 
 CpuSample SampleCpu(pid_t pid);
@@ -34,6 +36,7 @@ struct ThreadUse {
 // What happened between two samples: shares are of one CPU, so that 2 is all of two.
 struct CpuUse {
   double process = 0;
+  double children = 0;
   double machine_busy = 0;
   double machine_idle = 0;
   double machine_io_wait = 0;
