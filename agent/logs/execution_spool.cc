@@ -21,6 +21,11 @@ namespace {
 constexpr uint64_t kSpoolPage = 4096;
 // Index records read at a time.
 constexpr size_t kReadRecords = 128;
+// Largest record: what is read of a stream's file at a time. Of the size of the longest entry, so
+// that a message's share is filled by whole records, and none is read twice to be cut.
+constexpr size_t kMaxRecordBytes = kMaxLogEntryBytes;
+// Ends of records that were read and not acknowledged yet, kept in memory.
+constexpr size_t kMaxReadEnds = 1024;
 
 v1::LogStream ToProto(uint32_t stream) {
   return stream == 0 ? v1::LOG_STREAM_STDOUT : v1::LOG_STREAM_STDERR;
@@ -69,7 +74,8 @@ void ExecutionSpool::AddSpoolBytes(int64_t bytes) {
 
 absl::Status ExecutionSpool::Recover(int64_t now_ns, bool index_rest) {
   for (int stream : {0, 1}) {
-    files_[stream].Reset(open(StreamPath(stream).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    files_[stream].Reset(
+        open(StreamPath(stream).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOATIME, 0600));
     if (!files_[stream].valid()) return ErrnoError(StreamPath(stream), "cannot open", errno);
     struct stat info;
     if (fstat(files_[stream].get(), &info) != 0) {
@@ -165,8 +171,8 @@ absl::StatusOr<int64_t> ExecutionSpool::Index(int stream, bool more, int64_t now
   uint64_t begin = indexed_[stream];
   uint64_t seq = next_seq_;
   while (begin < taken_[stream]) {
-    const size_t size = std::min<uint64_t>(taken_[stream] - begin, kMaxLogChunkBytes);
-    if (scratch_.size() < size) scratch_.resize(kMaxLogChunkBytes);
+    const size_t size = std::min<uint64_t>(taken_[stream] - begin, kMaxRecordBytes);
+    if (scratch_.size() < size) scratch_.resize(kMaxRecordBytes);
     const ssize_t n = pread(files_[stream].get(), scratch_.data(), size, static_cast<off_t>(begin));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return ErrnoError(StreamPath(stream), "cannot read", errno);
@@ -253,13 +259,44 @@ absl::StatusOr<std::vector<v1::LogChunk>> ExecutionSpool::Read(uint64_t after_se
       after_seq = chunk->first_seq() + chunk->entry_count() - 1;
       chunks.push_back(*std::move(chunk));
       const bool whole = after_seq == record.last_seq();
-      if (whole) ++number;
+      if (whole) {
+        ++number;
+        RememberEnd(record, number);
+      }
       cursor_seq_ = after_seq;
       cursor_record_ = number;
       if (!whole) return chunks;
     }
   }
   return chunks;
+}
+
+void ExecutionSpool::RememberEnd(const IndexRecord& record, uint64_t records) const {
+  // Read again after a reconnect: known already.
+  if (!read_ends_.empty() && read_ends_.back().last_seq >= record.last_seq()) return;
+  if (read_ends_.size() == kMaxReadEnds) read_ends_.pop_front();
+  RecordEnd end{.last_seq = record.last_seq(), .records = records};
+  end.end[record.stream] = record.end();
+  end.end[1 - record.stream] = record.other_end;
+  read_ends_.push_back(end);
+}
+
+// Where the records up to durable_seq end: mostly where a message ended, which is remembered.
+absl::StatusOr<ExecutionSpool::RecordEnd> ExecutionSpool::FindEnd(uint64_t durable_seq,
+                                                                  const Published& published) {
+  while (!read_ends_.empty() && read_ends_.front().last_seq < durable_seq) read_ends_.pop_front();
+  if (!read_ends_.empty() && read_ends_.front().last_seq == durable_seq) return read_ends_.front();
+  RecordEnd end{.last_seq = durable_seq, .records = published.records};
+  std::copy(published.end, published.end + 2, end.end);
+  if (durable_seq == published.last_seq) return end;
+  const auto found = index_.Find(durable_seq + 1, acknowledged_records_, published.records);
+  if (!found.ok()) return found.status();
+  const auto record = index_.Read(*found, 1);
+  if (!record.ok()) return record.status();
+  end.records = *found;
+  end.end[record->front().stream] = record->front().offset;
+  end.end[1 - record->front().stream] = record->front().other_end;
+  return end;
 }
 
 // The record's entries after after_seq, as many as fit into max_bytes and at least one.
@@ -313,17 +350,10 @@ absl::Status ExecutionSpool::Acknowledge(uint64_t durable_seq) {
   durable_seq = std::min(durable_seq, published.last_seq);
   if (durable_seq <= acknowledged_seq_) return absl::OkStatus();
 
-  uint64_t records = published.records;
-  uint64_t ends[2] = {published.end[0], published.end[1]};
-  if (durable_seq < published.last_seq) {
-    const auto found = index_.Find(durable_seq + 1, acknowledged_records_, published.records);
-    if (!found.ok()) return found.status();
-    const auto record = index_.Read(*found, 1);
-    if (!record.ok()) return record.status();
-    records = *found;
-    ends[record->front().stream] = record->front().offset;
-    ends[1 - record->front().stream] = record->front().other_end;
-  }
+  const absl::StatusOr<RecordEnd> found = FindEnd(durable_seq, published);
+  if (!found.ok()) return found.status();
+  const uint64_t records = found->records;
+  const uint64_t* const ends = found->end;
   // First the word that it is acknowledged, then its blocks: so that what a restart finds is whole.
   if (absl::Status status = index_.Acknowledge(durable_seq, records); !status.ok()) return status;
   FaultOn("agent.logs.acknowledged");

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -76,6 +77,13 @@ class ExecutionSpool {
     uint64_t end[2] = {0, 0};
   };
 
+  // Where the first `records` records end: the last entry, and each stream's bytes.
+  struct RecordEnd {
+    uint64_t last_seq = 0;
+    uint64_t records = 0;
+    uint64_t end[2] = {0, 0};
+  };
+
   ExecutionSpool(std::string folder, LogIndex index, int64_t punch_step_bytes,
                  std::atomic<int64_t>* total_bytes);
   absl::Status Recover(int64_t now_ns, bool index_rest);
@@ -84,6 +92,10 @@ class ExecutionSpool {
   void AddSpoolBytes(int64_t bytes);
   absl::StatusOr<v1::LogChunk> ReadChunk(const IndexRecord& record, uint64_t after_seq,
                                          size_t max_bytes) const;
+  void RememberEnd(const IndexRecord& record, uint64_t records) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(consumer_mutex_);
+  absl::StatusOr<RecordEnd> FindEnd(uint64_t durable_seq, const Published& published)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(consumer_mutex_);
   std::string StreamPath(int stream) const;
 
   const std::string folder_;
@@ -117,6 +129,9 @@ class ExecutionSpool {
   // Where the last Read stopped: the next one mostly goes on there.
   mutable uint64_t cursor_seq_ ABSL_GUARDED_BY(consumer_mutex_) = 0;
   mutable uint64_t cursor_record_ ABSL_GUARDED_BY(consumer_mutex_) = 0;
+  // Ends of records that Read gave out, in order: an acknowledgement mostly names one. Bounded;
+  // where one is not here it is looked up in the index.
+  mutable std::deque<RecordEnd> read_ends_ ABSL_GUARDED_BY(consumer_mutex_);
 };
 
 }  // namespace cronium::agent

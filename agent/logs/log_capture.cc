@@ -35,6 +35,7 @@
 #include "common/log.h"
 #include "common/mutex.h"
 #include "common/protocol_rules.h"
+#include "common/thread_name.h"
 
 namespace cronium::agent {
 namespace {
@@ -400,6 +401,7 @@ void LogCapture::Impl::Acknowledge(const std::string& execution_id, uint64_t dur
 // ----------------------------------------------------------------------------------------------------
 
 void LogCapture::Impl::Run() {
+  SetThreadName("log capture");
   while (RunCommands()) {
     RunRound();
     WaitForEvents();
@@ -565,8 +567,8 @@ void LogCapture::Impl::TurnData(Fifo* fifo) {
     ioctl(fifo->fd.get(), FIONREAD, &waiting);
   }
   if (!Index(capture, fifo->kind, /*more=*/waiting > 0)) return;
-  // Edge-triggered: it is done only once it was seen empty.
-  if (*taken > 0) MakeReady(fifo);
+  // Edge-triggered: it is done only once it was seen empty, here or by a turn that takes nothing.
+  if (waiting > 0) MakeReady(fifo);
 }
 
 // Indexes what was taken and tells who listens. False where that failed.

@@ -130,7 +130,7 @@ absl::Status PunchHole(int fd, const std::string& path, uint64_t from, uint64_t 
 }
 
 absl::StatusOr<LogIndex> LogIndex::Open(const std::string& path) {
-  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOATIME, 0600));
   if (!fd.valid()) return ErrnoError(path, "cannot open", errno);
   struct stat info;
   if (fstat(fd.get(), &info) != 0) return ErrnoError(path, "cannot stat", errno);

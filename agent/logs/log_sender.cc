@@ -13,6 +13,8 @@ namespace {
 
 // Keeps sums within int64; far above any window that makes sense.
 constexpr uint64_t kMaxWindow = uint64_t{1} << 40;
+// A message with more of its room taken than this is full: a record would be cut to fit.
+constexpr double kFull = 0.9;
 
 }  // namespace
 
@@ -49,6 +51,8 @@ void LogSender::OnStreamOpen(uint64_t session_epoch) {
     stats_.in_flight_bytes = 0;
     stats_.window_bytes = 0;
     queue_.clear();
+    unacknowledged_.clear();
+    small_batches_ = 0;
     for (auto execution = executions_.begin(); execution != executions_.end();) {
       execution->second = Execution();
       if (StartOver(execution->first, &execution->second)) {
@@ -83,6 +87,10 @@ void LogSender::OnResponse(const v1::UploadLogsResponse& response) {
 }
 
 void LogSender::OnAck(const v1::LogAck& ack) {
+  if (!unacknowledged_.empty() && --unacknowledged_.front().acks == 0) {
+    small_batches_ -= unacknowledged_.front().small ? 1 : 0;
+    unacknowledged_.pop_front();
+  }
   const auto credit = static_cast<int64_t>(ack.bytes());
   stats_.in_flight_bytes = std::max<int64_t>(0, stats_.in_flight_bytes - credit);
   if (ack.unknown()) {
@@ -123,12 +131,16 @@ std::optional<v1::UploadLogsRequest> LogSender::NextBatch() {
       request.mutable_hello()->set_session_epoch(session_epoch_);
       return request;
     }
-    if (open_ && window_.has_value()) {
+    if (open_ && window_.has_value() && queue_.empty()) {
+      what = WaitsFor::kData;
+    } else if (open_ && window_.has_value() && !MustGather()) {
       v1::UploadLogsRequest request;
-      FillBatch(request.mutable_batch());
-      if (request.batch().logs_size() > 0) return request;
-      if (!window_full_ && !queue_.empty()) continue;  // One that has to start over.
-      if (!window_full_) what = WaitsFor::kData;
+      const size_t bytes = FillBatch(request.mutable_batch());
+      if (request.batch().logs_size() > 0) {
+        Sent(request.batch(), bytes);
+        return request;
+      }
+      if (!window_full_) continue;  // Nothing was left of these, or one has to start over.
     }
     if (Sleep(what)) return std::nullopt;
   }
@@ -173,10 +185,13 @@ bool LogSender::StartOver(const std::string& execution_id, Execution* execution)
   return true;
 }
 
-void LogSender::FillBatch(v1::LogBatch* batch) {
+// Turn by turn, until it is full or nothing is left: each turn either adds something or takes an
+// execution out of the queue.
+size_t LogSender::FillBatch(v1::LogBatch* batch) {
+  const auto full = static_cast<size_t>(kFull * static_cast<double>(options_.max_batch_bytes));
   size_t used = 0;
   window_full_ = false;
-  for (size_t turns = queue_.size(); turns > 0 && used < options_.max_batch_bytes; --turns) {
+  while (!queue_.empty() && used < full) {
     const std::string id = std::move(queue_.front());
     queue_.pop_front();
     const auto found = executions_.find(id);
@@ -188,12 +203,19 @@ void LogSender::FillBatch(v1::LogBatch* batch) {
       window_full_ = true;
       execution.queued = true;
       queue_.push_front(id);
-      return;
+      break;
     }
     const size_t share =
         std::min(options_.max_execution_batch_bytes, options_.max_batch_bytes - used);
-    if (!AddChunks(id, &execution, share, batch, &used)) return;
+    if (!AddChunks(id, &execution, share, batch, &used)) break;
   }
+  return used;
+}
+
+void LogSender::Sent(const v1::LogBatch& batch, size_t bytes) {
+  const bool small = bytes < options_.small_batch_bytes;
+  unacknowledged_.push_back({.acks = batch.logs_size(), .small = small});
+  small_batches_ += small ? 1 : 0;
 }
 
 // False where the batch is to end here.
@@ -229,8 +251,13 @@ bool LogSender::AddChunks(const std::string& id, Execution* execution, size_t ma
     queue_.push_front(id);
     return false;
   }
-  v1::ExecutionLogChunks* log = batch->add_logs();
-  log->set_execution_id(id);
+  v1::ExecutionLogChunks* log = nullptr;
+  if (batch->logs_size() > 0 && batch->logs().rbegin()->execution_id() == id) {
+    log = batch->mutable_logs(batch->logs_size() - 1);
+  } else {
+    log = batch->add_logs();
+    log->set_execution_id(id);
+  }
   for (v1::LogChunk& chunk : *chunks) {
     execution->sent_seq = chunk.first_seq() + chunk.entry_count() - 1;
     stats_.sent_entries += chunk.entry_count();

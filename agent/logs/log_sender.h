@@ -20,11 +20,17 @@
 namespace cronium::agent {
 
 struct LogSenderOptions {
-  // Data of one message, each chunk counted with kChunkOverheadBytes. The protocol's limit is 1
-  // MiB.
-  size_t max_batch_bytes = 512 * 1024;
-  // Of one execution in one message, so that a flood leaves room for the others.
-  size_t max_execution_batch_bytes = 128 * 1024;
+  // Data of one message, each chunk counted with kChunkOverheadBytes: eight full records of the
+  // spool. The protocol's limit is 1 MiB.
+  size_t max_batch_bytes = 8 * (65536 + kChunkOverheadBytes);
+  // Of one execution before the next has its turn, so that a flood leaves room for the others. What
+  // the others leave is filled in further turns.
+  size_t max_execution_batch_bytes = 2 * (65536 + kChunkOverheadBytes);
+  // A message with less data is a small one; of those at most max_small_batches are unacknowledged
+  // at a time. What comes in meanwhile gathers: a controller that is busy gets fewer and larger
+  // messages, one that is idle gets each line at once.
+  size_t small_batch_bytes = 128 * 1024;
+  size_t max_small_batches = 2;
 };
 
 // Decides what goes up the Log stream and when: the pump between LogCapture and a transport,
@@ -39,7 +45,7 @@ struct LogSenderOptions {
 //
 // The transport owns the stream: after OnStreamOpen it calls NextBatch whenever it can write (one
 // message at a time), and again after `wake`. Small output goes out at once, in its own message;
-// while a write is under way, what comes in gathers.
+// while a write is under way, or two small messages are unacknowledged, what comes in gathers.
 //
 // Thread-safe. `wake` is called on the thread of whoever brought the news, with no lock held, and
 // at most once until NextBatch was called again; it must be quick.
@@ -100,7 +106,13 @@ class LogSender {
   // Starts over after what is acknowledged; false where the source knows no such execution.
   bool StartOver(const std::string& execution_id, Execution* execution)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void FillBatch(v1::LogBatch* batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // How many bytes it put in, chunks' overhead included.
+  size_t FillBatch(v1::LogBatch* batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Keeps count of what is unacknowledged.
+  void Sent(const v1::LogBatch& batch, size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MustGather() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return small_batches_ >= options_.max_small_batches;
+  }
   bool AddChunks(const std::string& execution_id, Execution* execution, size_t max_bytes,
                  v1::LogBatch* batch, size_t* used) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnAck(const v1::LogAck& ack) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -120,6 +132,14 @@ class LogSender {
   std::optional<int64_t> window_ ABSL_GUARDED_BY(mutex_);
   // The last batch stopped because of the window.
   bool window_full_ ABSL_GUARDED_BY(mutex_) = false;
+  // Messages that are not all acknowledged, oldest first: each execution in one is answered by one
+  // acknowledgement, in about this order. And how many of them are small.
+  struct Unacknowledged {
+    int acks = 0;
+    bool small = false;
+  };
+  std::deque<Unacknowledged> unacknowledged_ ABSL_GUARDED_BY(mutex_);
+  size_t small_batches_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::btree_map<std::string, Execution> executions_ ABSL_GUARDED_BY(mutex_);
   // Executions that may have something to send, in the order of their turns. Ids that are not in
   // executions_ any more are skipped.

@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "controller/logs/extent.h"
 #include "controller/logs/frame_file.h"
+#include "controller/logs/recent_chunks.h"
 #include "controller/logs/subscriber.h"
 #include "cronium/v1/log.pb.h"
 
@@ -69,6 +70,8 @@ class ExecutionLog {
   // Has changes that the index does not have yet.
   bool dirty = false;
   std::vector<std::shared_ptr<Subscriber>> subscribers;
+  // While there are any.
+  std::shared_ptr<RecentChunks> recent;
   // The file of the newest segment, while it is written to. The writer's alone.
   std::shared_ptr<FrameFile> tail_file;
 

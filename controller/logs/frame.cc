@@ -136,13 +136,12 @@ void FrameEncoder::Encode(uint64_t seed, FrameHeader* header, absl::string_view 
   out->resize(start + kFrameHeaderBytes + size);
 }
 
-FrameDecoder::FrameDecoder() : context_(ZSTD_createDCtx()) {}
-
 absl::Status FrameDecoder::Decompress(absl::string_view payload) {
   const unsigned long long size = ZSTD_getFrameContentSize(payload.data(), payload.size());
   // The two error values of zstd are larger than any limit.
   if (size > kMaxDecompressedBytes) return absl::DataLossError("no zstd frame of a log");
   buffer_.resize(size);
+  if (context_ == nullptr) context_.reset(ZSTD_createDCtx());
   const size_t result = ZSTD_decompressDCtx(context_.get(), buffer_.data(), buffer_.size(),
                                             payload.data(), payload.size());
   if (ZSTD_isError(result) || result != size) {

@@ -98,8 +98,6 @@ class FrameEncoder {
 // Reads payloads. Used by one thread.
 class FrameDecoder {
  public:
-  FrameDecoder();
-
   // DATA_LOSS where the payload is damaged.
   absl::StatusOr<std::vector<v1::LogChunk>> Decode(absl::string_view payload);
   // The same without the chunks.
@@ -111,6 +109,7 @@ class FrameDecoder {
   struct Free {
     void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
   };
+  // Made when first needed: who reads what is in memory needs none.
   std::unique_ptr<ZSTD_DCtx, Free> context_;
   std::string buffer_;
 };

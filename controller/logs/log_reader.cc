@@ -12,7 +12,7 @@ absl::StatusOr<ReadResult> LogReader::Read(uint64_t after_seq, int64_t max_bytes
   max_bytes_ = max_bytes;
   ReadResult result{.next_after_seq = after_seq};
   while (true) {
-    auto step = partition_.Next(id_, result.next_after_seq);
+    auto step = partition_.Next(id_, result.next_after_seq, max_bytes - bytes_);
     if (!step.ok()) return step.status();
     if (step->kind == ReadStep::Kind::kEnd) {
       result.at_end = true;
@@ -22,6 +22,12 @@ absl::StatusOr<ReadResult> LogReader::Read(uint64_t after_seq, int64_t max_bytes
     if (step->kind == ReadStep::Kind::kCut) {
       result.next_after_seq = step->cut.cut().last_seq();
       result.chunks.push_back(std::move(step->cut));
+    } else if (step->kind == ReadStep::Kind::kRecent) {
+      for (size_t i = 0; i < step->recent.size() && !full; ++i) {
+        const auto taken = Take(*step->recent[i], &result);
+        if (!taken.ok()) return taken.status();
+        full = *taken;
+      }
     } else {
       const auto file = OpenFile(*step);
       // Its segment was dropped between the two: what it held is part of the hole now.
@@ -53,27 +59,27 @@ absl::StatusOr<bool> LogReader::ReadFrames(const FrameFile& file, uint64_t from,
   for (const uint64_t offset : *offsets) {
     auto chunks = file.ReadChunks(offset, id_, &decoder_);
     if (!chunks.ok()) return chunks.status();
-    const auto full = Take(*std::move(chunks), result);
-    if (!full.ok() || *full) return full;
+    for (v1::LogChunk& chunk : *chunks) {
+      const auto full = Take(std::move(chunk), result);
+      if (!full.ok() || *full) return full;
+    }
   }
   return false;
 }
 
-absl::StatusOr<bool> LogReader::Take(std::vector<v1::LogChunk> chunks, ReadResult* result) {
-  for (v1::LogChunk& chunk : chunks) {
-    const uint64_t last_seq = chunk.first_seq() + chunk.entry_count() - 1;
-    if (last_seq <= result->next_after_seq) continue;
-    if (chunk.first_seq() > result->next_after_seq + 1) {
-      return absl::DataLossError(absl::StrCat(
-          "log of ", id_, ": entry ", result->next_after_seq + 1, " is missing from its files"));
-    }
-    CutFront(result->next_after_seq, &chunk);
-    const auto size = static_cast<int64_t>(chunk.data().size());
-    if (!result->chunks.empty() && bytes_ + size > max_bytes_) return true;
-    bytes_ += size;
-    result->next_after_seq = last_seq;
-    result->chunks.push_back(std::move(chunk));
+absl::StatusOr<bool> LogReader::Take(v1::LogChunk chunk, ReadResult* result) {
+  const uint64_t last_seq = chunk.first_seq() + chunk.entry_count() - 1;
+  if (last_seq <= result->next_after_seq) return false;
+  if (chunk.first_seq() > result->next_after_seq + 1) {
+    return absl::DataLossError(absl::StrCat("log of ", id_, ": entry ", result->next_after_seq + 1,
+                                            " is missing from its files"));
   }
+  CutFront(result->next_after_seq, &chunk);
+  const auto size = static_cast<int64_t>(chunk.data().size());
+  if (!result->chunks.empty() && bytes_ + size > max_bytes_) return true;
+  bytes_ += size;
+  result->next_after_seq = last_seq;
+  result->chunks.push_back(std::move(chunk));
   return false;
 }
 

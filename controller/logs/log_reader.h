@@ -15,8 +15,9 @@
 
 namespace cronium::controller::logs {
 
-// One read of one log, from disk. Asks the partition where to go on, under its lock, and reads the
-// files without it, so that readers hold up neither the writer nor each other. Made for one call.
+// One read of one log: from disk, or from what is kept in memory for its followers. Asks the
+// partition where to go on, under its lock, and reads the files without it, so that readers hold up
+// neither the writer nor each other. Made for one call.
 class LogReader {
  public:
   // The partition must outlive the reader.
@@ -32,8 +33,8 @@ class LogReader {
   absl::StatusOr<std::shared_ptr<FrameFile>> OpenFile(const ReadStep& step);
   // Appends the chunks of the step's frames to result; true once it is full.
   absl::StatusOr<bool> ReadFrames(const FrameFile& file, uint64_t from, ReadResult* result);
-  // The same with these chunks.
-  absl::StatusOr<bool> Take(std::vector<v1::LogChunk> chunks, ReadResult* result);
+  // The same with this chunk.
+  absl::StatusOr<bool> Take(v1::LogChunk chunk, ReadResult* result);
 
   Partition& partition_;
   const std::string id_;

@@ -69,7 +69,7 @@ class LogStore::Impl {
       : options_(std::move(options)),
         lock_(std::move(lock)),
         partitions_(options_.dir, std::max(options_.max_open_partitions, 1),
-                    std::max(options_.max_cached_executions, 1)),
+                    std::max(options_.max_cached_executions, 1), options_.max_recent_bytes),
         thread_([this] { Run(); }) {}
   ~Impl() { Shutdown(absl::ZeroDuration()); }
 

@@ -74,6 +74,9 @@ struct LogStoreOptions {
   int max_open_partitions = 64;
   // Executions known in memory per partition, beyond those that are being written or followed.
   int max_cached_executions = 4096;
+  // The newest data of logs that are followed, kept in memory for their followers: all logs
+  // together. 0: none, followers read from disk.
+  int64_t max_recent_bytes = 32 << 20;
   // Wait before what failed is tried again: doubles from the first to the second.
   absl::Duration min_backoff = absl::Milliseconds(50);
   absl::Duration max_backoff = absl::Seconds(5);

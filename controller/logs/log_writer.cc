@@ -55,6 +55,7 @@ absl::Status LogWriter::Collect(Partition* partition, absl::Span<WriteRequest* c
     if (request->chunks.empty()) continue;
     addition.limit_bytes = std::max(request->limit_bytes, LogStore::kMinLimitBytes);
     request->rewind = !Continue(addition.last_seq, request->chunks, &addition.slices);
+    if (!request->rewind) addition.requests.push_back(request);
     if (!addition.slices.empty()) addition.last_seq = addition.slices.back().last_seq();
   }
   return absl::OkStatus();
@@ -90,6 +91,9 @@ absl::Status LogWriter::WriteHeads(Partition* partition, std::vector<Addition>* 
   }
   if (batch.frames.empty()) return absl::OkStatus();
   if (absl::Status status = Commit(batch); !status.ok()) return status;
+  for (const Addition& addition : *additions) {
+    if (addition.tail_slices.empty()) KeepRecent(partition, addition);
+  }
   partition->PublishHead(batch.frames);
   return absl::OkStatus();
 }
@@ -136,9 +140,17 @@ absl::Status LogWriter::WriteTail(Partition* partition, Addition* addition) {
       if (!new_path.empty()) log->tail_file.reset();
       return status;
     }
+    if (slices.empty()) KeepRecent(partition, *addition);
     partition->PublishTail(log, new_path, batch.frames);
   }
   return absl::OkStatus();
+}
+
+void LogWriter::KeepRecent(Partition* partition, const Addition& addition) {
+  const std::shared_ptr<RecentChunks> recent = partition->Recent(*addition.log);
+  if (recent == nullptr) return;
+  // Where the round is repeated, for another log's sake, these have nothing left to write.
+  for (WriteRequest* request : addition.requests) recent->Add(std::exchange(request->chunks, {}));
 }
 
 absl::Status LogWriter::OpenTail(Addition* addition) {

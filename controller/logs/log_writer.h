@@ -20,7 +20,7 @@ namespace cronium::controller::logs {
 struct WriteRequest {
   std::string execution_id;
   int64_t limit_bytes = 0;
-  // Checked (admission.h).
+  // Checked (admission.h). Write may take them once they are durable.
   std::vector<v1::LogChunk> chunks;
   bool finish = false;
   bool uncertain = false;
@@ -57,6 +57,8 @@ class LogWriter {
     uint64_t limit_bytes = 0;
     uint64_t last_seq = 0;
     bool uncertain = false;
+    // Whose chunks they are.
+    std::vector<WriteRequest*> requests;
     std::vector<Slice> slices;
     // The rest of slices, for the tail.
     std::vector<Slice> tail_slices;
@@ -79,6 +81,8 @@ class LogWriter {
                        std::vector<Addition>* additions);
   absl::Status WriteHeads(Partition* partition, std::vector<Addition>* additions);
   absl::Status WriteTail(Partition* partition, Addition* addition);
+  // All of the addition is durable: its chunks go to the log's followers.
+  static void KeepRecent(Partition* partition, const Addition& addition);
   // Opens the log's newest segment for writing.
   absl::Status OpenTail(Addition* addition);
   // Begins a new segment with the entry, and drops the oldest where there are too many.

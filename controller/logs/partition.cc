@@ -312,13 +312,19 @@ void Partition::PointInto(const ExecutionLog& log, const Extent* extent, ReadSte
   }
 }
 
-absl::StatusOr<ReadStep> Partition::Next(absl::string_view execution_id, uint64_t after_seq) {
+absl::StatusOr<ReadStep> Partition::Next(absl::string_view execution_id, uint64_t after_seq,
+                                         int64_t max_bytes) {
   MutexLock lock(&mutex_);
   const LogOrError found = LoadLocked(execution_id);
   if (!found.ok()) return found.status();
   const ExecutionLog& log = **found;
   ReadStep step{.durable_seq = log.last_seq()};
   if (after_seq >= step.durable_seq) return step;
+  if (log.recent != nullptr) step.recent = log.recent->After(after_seq, max_bytes);
+  if (!step.recent.empty()) {
+    step.kind = ReadStep::Kind::kRecent;
+    return step;
+  }
   const uint64_t seq = after_seq + 1;
   if (const Extent* extent = log.Find(seq); extent != nullptr) {
     PointInto(log, extent, &step);
@@ -371,7 +377,9 @@ absl::StatusOr<std::shared_ptr<ExecutionLog>> Partition::Subscribe(
     absl::string_view execution_id, std::shared_ptr<Subscriber> subscriber) {
   MutexLock lock(&mutex_);
   LogOrError log = LoadLocked(execution_id);
-  if (log.ok()) (*log)->subscribers.push_back(std::move(subscriber));
+  if (!log.ok()) return log;
+  if ((*log)->recent == nullptr) (*log)->recent = std::make_shared<RecentChunks>(recent_budget_);
+  (*log)->subscribers.push_back(std::move(subscriber));
   return log;
 }
 
@@ -381,6 +389,7 @@ void Partition::Unsubscribe(ExecutionLog* log, const Subscriber* subscriber) {
   all.erase(std::remove_if(all.begin(), all.end(),
                            [&](const auto& other) { return other.get() == subscriber; }),
             all.end());
+  if (all.empty()) log->recent.reset();
 }
 
 // ---- The writer
@@ -421,6 +430,11 @@ std::shared_ptr<FrameFile> Partition::file() {
 uint64_t Partition::end() {
   MutexLock lock(&mutex_);
   return present_.end;
+}
+
+std::shared_ptr<RecentChunks> Partition::Recent(const ExecutionLog& log) {
+  MutexLock lock(&mutex_);
+  return log.recent;
 }
 
 void Partition::PublishHead(const std::vector<PlacedFrame>& frames) {

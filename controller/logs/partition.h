@@ -33,11 +33,14 @@ struct ReadStep {
     kEnd,
     // `cut` stands for it.
     kCut,
+    // `recent` begins with it.
+    kRecent,
     // In a chain of frames: follow it back from `from` to the frame with the entry.
     kFrames,
   };
   Kind kind = Kind::kEnd;
   v1::LogChunk cut;
+  RecentChunks::Chunks recent;
   // The partition's file, or nothing: then it is in the file at segment_path, which may be gone by
   // the time it is opened (ask again).
   std::shared_ptr<FrameFile> file;
@@ -58,8 +61,9 @@ struct ReadStep {
 class Partition {
  public:
   // `dir` need not exist. Executions known in memory are bounded by max_cached (those that someone
-  // holds are kept beyond it).
-  Partition(std::string dir, size_t max_cached) : dir_(std::move(dir)), max_cached_(max_cached) {}
+  // holds are kept beyond it). `recent_budget` is what may be kept for followers.
+  Partition(std::string dir, size_t max_cached, std::shared_ptr<RecentBudget> recent_budget)
+      : dir_(std::move(dir)), max_cached_(max_cached), recent_budget_(std::move(recent_budget)) {}
   // Brings the index up to date.
   ~Partition();
   Partition(const Partition&) = delete;
@@ -77,9 +81,9 @@ class Partition {
   // The hole in the log, where it has one.
   absl::StatusOr<std::optional<v1::LogCut>> Hole(absl::string_view execution_id)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // Where the entry after after_seq is.
-  absl::StatusOr<ReadStep> Next(absl::string_view execution_id, uint64_t after_seq)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Where the entry after after_seq is; about max_bytes of what is in memory.
+  absl::StatusOr<ReadStep> Next(absl::string_view execution_id, uint64_t after_seq,
+                                int64_t max_bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   // Where the first entry captured at or after the time is; in a chain of frames: follow it back to
   // the first frame with max_time_before_ns < time_ns.
   absl::StatusOr<ReadStep> NextAtTime(absl::string_view execution_id, int64_t time_ns)
@@ -103,6 +107,10 @@ class Partition {
   // The file of frames and the end of what is durable in it. After PrepareToWrite.
   std::shared_ptr<FrameFile> file() ABSL_LOCKS_EXCLUDED(mutex_);
   uint64_t end() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Where to put the log's chunks for its followers, before they are published; nothing where it
+  // has none.
+  std::shared_ptr<RecentChunks> Recent(const ExecutionLog& log) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Frames that now end the file of frames; readers see them and subscribers are told.
   void PublishHead(const std::vector<PlacedFrame>& frames) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -149,6 +157,7 @@ class Partition {
 
   const std::string dir_;
   const size_t max_cached_;
+  const std::shared_ptr<RecentBudget> recent_budget_;
 
   Mutex mutex_;
   bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;

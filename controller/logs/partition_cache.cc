@@ -20,7 +20,7 @@ std::shared_ptr<Partition> PartitionCache::Get(const LogKey& key) {
     partitions_.erase((*it)->dir());
     it = lru_.erase(it);
   }
-  lru_.push_front(std::make_shared<Partition>(path, max_cached_executions_));
+  lru_.push_front(std::make_shared<Partition>(path, max_cached_executions_, recent_budget_));
   partitions_[path] = lru_.begin();
   return lru_.front();
 }

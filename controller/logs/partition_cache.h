@@ -18,8 +18,13 @@ namespace cronium::controller::logs {
 // Thread-safe.
 class PartitionCache {
  public:
-  PartitionCache(std::string dir, size_t max_open, size_t max_cached_executions)
-      : dir_(std::move(dir)), max_open_(max_open), max_cached_executions_(max_cached_executions) {}
+  // max_recent_bytes: what all logs together keep in memory for their followers.
+  PartitionCache(std::string dir, size_t max_open, size_t max_cached_executions,
+                 int64_t max_recent_bytes)
+      : dir_(std::move(dir)),
+        max_open_(max_open),
+        max_cached_executions_(max_cached_executions),
+        recent_budget_(std::make_shared<RecentBudget>(max_recent_bytes)) {}
 
   // Where the key's log is. The key must be checked.
   std::shared_ptr<Partition> Get(const LogKey& key) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -34,6 +39,7 @@ class PartitionCache {
   const std::string dir_;
   const size_t max_open_;
   const size_t max_cached_executions_;
+  const std::shared_ptr<RecentBudget> recent_budget_;
 
   Mutex mutex_;
   // Used last first.

@@ -14,8 +14,6 @@
 namespace cronium::cli {
 namespace {
 
-constexpr int kPage = 1000;
-
 struct AuditFlags {
   std::string job;
   std::string since;
@@ -24,7 +22,7 @@ struct AuditFlags {
   int limit = 50;
 };
 
-int List(CommandContext& context, const AuditFlags& flags) {
+int ListRecords(CommandContext& context, const AuditFlags& flags) {
   v1::ListAuditRecordsRequest request;
   request.set_job_id(flags.job);
   const absl::Time now = context.process.clock->Now();
@@ -40,8 +38,8 @@ int List(CommandContext& context, const AuditFlags& flags) {
   if (!flags.all_namespaces) request.set_namespace_(context.name_space);
   v1::ListAuditRecordsResponse all;
   do {
-    const int left = flags.limit == 0 ? kPage : flags.limit - all.records_size();
-    request.set_page_size(std::min(left, kPage));
+    const int left = flags.limit == 0 ? kPageSize : flags.limit - all.records_size();
+    request.set_page_size(std::min(left, kPageSize));
     absl::StatusOr<v1::ListAuditRecordsResponse> page = (*client)->ListAuditRecords(request);
     if (!page.ok()) return context.Fail(page.status());
     for (v1::AuditRecord& record : *page->mutable_records()) {
@@ -69,7 +67,7 @@ void AddAuditCommands(CLI::App* app, Command* chosen) {
   list->add_option("--limit", flags->limit, "How many at most; 0 for all")
       ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();
-  list->callback([=] { *chosen = [=](CommandContext& c) { return List(c, *flags); }; });
+  list->callback([=] { *chosen = [=](CommandContext& c) { return ListRecords(c, *flags); }; });
 }
 
 }  // namespace cronium::cli

@@ -29,6 +29,9 @@ enum class OutputFormat { kText, kJson };
 inline constexpr absl::Duration kRetryCallsFor = absl::Seconds(10);
 inline constexpr absl::Duration kRetryFollowingFor = absl::Minutes(5);
 
+// Asked of a list at a time.
+inline constexpr int kPageSize = 1000;
+
 // What the process gives to the commands; a test gives its own.
 struct Process {
   Streams* streams = nullptr;

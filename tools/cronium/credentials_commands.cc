@@ -18,7 +18,6 @@
 namespace cronium::cli {
 namespace {
 
-constexpr int kPage = 1000;
 constexpr int64_t kMaxSecretBytes = 64 << 10;
 
 // What create and update are told.
@@ -52,7 +51,7 @@ int PrintCredential(CommandContext& context, const v1::Credential& credential) {
   return printed.ok() ? 0 : context.Fail(printed);
 }
 
-int Create(CommandContext& context, const SecretFlags& flags) {
+int CreateCredential(CommandContext& context, const SecretFlags& flags) {
   const absl::StatusOr<v1::CredentialSecret> secret = ReadSecret(context, flags.kind, flags.source);
   if (!secret.ok()) return context.Fail(secret.status());
   auto client = context.Connect();
@@ -113,13 +112,13 @@ int Update(CommandContext& context, const SecretFlags& flags) {
   return PrintCredential(context, response->credential());
 }
 
-int List(CommandContext& context, const std::string& granted_to) {
+int ListCredentials(CommandContext& context, const std::string& granted_to) {
   auto client = context.Connect();
   if (!client.ok()) return context.Fail(client.status());
   v1::ListCredentialsResponse all;
   v1::ListCredentialsRequest request;
   request.set_namespace_(granted_to);
-  request.set_page_size(kPage);
+  request.set_page_size(kPageSize);
   do {
     absl::StatusOr<v1::ListCredentialsResponse> page = (*client)->ListCredentials(request);
     if (!page.ok()) return context.Fail(page.status());
@@ -135,7 +134,7 @@ int List(CommandContext& context, const std::string& granted_to) {
   return printed.ok() ? 0 : context.Fail(printed);
 }
 
-int Get(CommandContext& context, const std::string& name) {
+int GetCredential(CommandContext& context, const std::string& name) {
   auto client = context.Connect();
   if (!client.ok()) return context.Fail(client.status());
   const absl::StatusOr<v1::Credential> credential = Fetch(client->get(), name);
@@ -143,7 +142,7 @@ int Get(CommandContext& context, const std::string& name) {
   return PrintCredential(context, *credential);
 }
 
-int Delete(CommandContext& context, const std::string& name, const std::string& etag) {
+int DeleteCredential(CommandContext& context, const std::string& name, const std::string& etag) {
   auto client = context.Connect();
   if (!client.ok()) return context.Fail(client.status());
   v1::DeleteCredentialRequest request;
@@ -171,7 +170,8 @@ void AddCredentialsCommands(CLI::App* app, Command* chosen) {
       ->required();
   create->add_option("--kind", made->kind, "smtp, slack, discord or webhook")->required();
   create->add_option("--grant", made->grant, "Namespace that may use it; may be repeated");
-  create->callback([=] { *chosen = [=](CommandContext& c) { return Create(c, *made); }; });
+  create->callback(
+      [=] { *chosen = [=](CommandContext& c) { return CreateCredential(c, *made); }; });
 
   CLI::App* update = credentials->add_subcommand("update", "Change who may use it, or its secret");
   auto changed = std::make_shared<SecretFlags>();
@@ -186,19 +186,20 @@ void AddCredentialsCommands(CLI::App* app, Command* chosen) {
   CLI::App* list = credentials->add_subcommand("list", "All that you may see, by name");
   auto granted_to = std::make_shared<std::string>();
   list->add_option("--granted-to", *granted_to, "Only those that this namespace may use");
-  list->callback([=] { *chosen = [=](CommandContext& c) { return List(c, *granted_to); }; });
+  list->callback(
+      [=] { *chosen = [=](CommandContext& c) { return ListCredentials(c, *granted_to); }; });
 
   CLI::App* get = credentials->add_subcommand("get", "One of them, without its secret");
   auto name = std::make_shared<std::string>();
   get->add_option("NAME", *name, "Its name")->required();
-  get->callback([=] { *chosen = [=](CommandContext& c) { return Get(c, *name); }; });
+  get->callback([=] { *chosen = [=](CommandContext& c) { return GetCredential(c, *name); }; });
 
   CLI::App* remove = credentials->add_subcommand("delete", "Forget a secret");
   auto removed = std::make_shared<SecretFlags>();
   remove->add_option("NAME", removed->name, "Its name")->required();
   remove->add_option("--if-etag", removed->etag, "Only if this is its present etag");
   remove->callback([=] {
-    *chosen = [=](CommandContext& c) { return Delete(c, removed->name, removed->etag); };
+    *chosen = [=](CommandContext& c) { return DeleteCredential(c, removed->name, removed->etag); };
   });
 }
 

@@ -21,7 +21,7 @@ namespace {
 // As of HttpSpec.body in job.proto.
 constexpr int64_t kMaxBodyBytes = 1 << 20;
 
-struct Flags {
+struct HttpCommandFlags {
   HttpFlags http;
   std::string request_id;
   bool detach = false;
@@ -80,7 +80,7 @@ absl::Status AddTime(absl::string_view flag, const std::string& text,
   return absl::OkStatus();
 }
 
-absl::Status AddLimits(const HttpFlags& flags, v1::JobSpec* spec) {
+absl::Status AddHttpLimits(const HttpFlags& flags, v1::JobSpec* spec) {
   v1::HttpSpec* http = spec->mutable_http();
   if (!flags.timeout.empty()) {
     absl::Status status =
@@ -100,7 +100,7 @@ absl::Status AddLimits(const HttpFlags& flags, v1::JobSpec* spec) {
   return absl::OkStatus();
 }
 
-int Run(CommandContext& context, const Flags& flags) {
+int Run(CommandContext& context, const HttpCommandFlags& flags) {
   absl::StatusOr<v1::JobSpec> spec = BuildHttpSpec(flags.http, context.streams);
   if (!spec.ok()) return context.Fail(spec.status());
   return SubmitJob(context, *std::move(spec), {flags.request_id, flags.detach, flags.quiet});
@@ -159,7 +159,7 @@ absl::StatusOr<v1::JobSpec> BuildHttpSpec(const HttpFlags& flags, Streams* strea
   http->set_expected_statuses(flags.expect);
   http->set_follow_redirects(flags.location);
   http->set_repeatable(flags.repeatable);
-  if (absl::Status status = AddLimits(flags, &spec); !status.ok()) return status;
+  if (absl::Status status = AddHttpLimits(flags, &spec); !status.ok()) return status;
   for (const std::string& label : flags.labels) {
     const auto pair = ParseKeyValue(label);
     if (!pair.ok()) return Annotate(pair.status(), "--label");
@@ -172,7 +172,7 @@ absl::StatusOr<v1::JobSpec> BuildHttpSpec(const HttpFlags& flags, Streams* strea
 void AddHttpCommand(CLI::App* app, Command* chosen) {
   CLI::App* http = app->add_subcommand(
       "http", "Make an HTTP call from the controller as a job, and stay with it");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<HttpCommandFlags>();
   AddRequest(http, &flags->http);
   AddJudgement(http, &flags->http);
   http->add_flag("-d,--detach", flags->detach,

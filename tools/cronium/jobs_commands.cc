@@ -26,7 +26,7 @@ struct ListFlags {
   uint32_t limit = 50;
 };
 
-int List(CommandContext& context, const ListFlags& flags) {
+int ListJobs(CommandContext& context, const ListFlags& flags) {
   const absl::StatusOr<std::string> filter = MakeJobFilter(flags.filter);
   if (!filter.ok()) return context.Fail(filter.status());
   auto client = context.Connect();
@@ -60,7 +60,7 @@ int List(CommandContext& context, const ListFlags& flags) {
   return 0;
 }
 
-int Get(CommandContext& context, const std::string& job_id) {
+int GetJob(CommandContext& context, const std::string& job_id) {
   auto client = context.Connect();
   if (!client.ok()) return context.Fail(client.status());
   v1::GetJobRequest request;
@@ -160,12 +160,12 @@ void AddJobsCommands(CLI::App* app, Command* chosen) {
       ->allow_extra_args(false);
   list->add_option("--limit", list_flags->limit, "At most so many; 0 for all")
       ->capture_default_str();
-  list->callback([=] { *chosen = [=](CommandContext& c) { return List(c, *list_flags); }; });
+  list->callback([=] { *chosen = [=](CommandContext& c) { return ListJobs(c, *list_flags); }; });
 
   CLI::App* get = jobs->add_subcommand("get", "One job and its attempts");
   auto get_id = std::make_shared<std::string>();
   get->add_option("JOB", *get_id, "Its id: job_ and 12 characters")->required();
-  get->callback([=] { *chosen = [=](CommandContext& c) { return Get(c, *get_id); }; });
+  get->callback([=] { *chosen = [=](CommandContext& c) { return GetJob(c, *get_id); }; });
 
   CLI::App* cancel =
       jobs->add_subcommand("cancel", "End jobs in whatever state; ended ones stay as they are");

@@ -11,14 +11,12 @@
 namespace cronium::cli {
 namespace {
 
-constexpr int kPage = 1000;
-
-int List(CommandContext& context) {
+int ListNodes(CommandContext& context) {
   auto client = context.Connect();
   if (!client.ok()) return context.Fail(client.status());
   v1::ListNodesResponse all;
   v1::ListNodesRequest request;
-  request.set_page_size(kPage);
+  request.set_page_size(kPageSize);
   do {
     absl::StatusOr<v1::ListNodesResponse> page = (*client)->ListNodes(request);
     if (!page.ok()) return context.Fail(page.status());
@@ -32,7 +30,7 @@ int List(CommandContext& context) {
   return printed.ok() ? 0 : context.Fail(printed);
 }
 
-int Get(CommandContext& context, const std::string& name) {
+int GetNode(CommandContext& context, const std::string& name) {
   auto client = context.Connect();
   if (!client.ok()) return context.Fail(client.status());
   v1::GetNodeRequest request;
@@ -53,12 +51,12 @@ void AddNodesCommands(CLI::App* app, Command* chosen) {
   nodes->require_subcommand(1);
 
   CLI::App* list = nodes->add_subcommand("list", "All hosts, by name");
-  list->callback([=] { *chosen = List; });
+  list->callback([=] { *chosen = ListNodes; });
 
   CLI::App* get = nodes->add_subcommand("get", "One host and its conditions");
   auto name = std::make_shared<std::string>();
   get->add_option("NODE", *name, "Its name")->required();
-  get->callback([=] { *chosen = [=](CommandContext& c) { return Get(c, *name); }; });
+  get->callback([=] { *chosen = [=](CommandContext& c) { return GetNode(c, *name); }; });
 }
 
 }  // namespace cronium::cli

@@ -14,7 +14,7 @@
 namespace cronium::cli {
 namespace {
 
-struct Flags {
+struct RunCommandFlags {
   RunFlags job;
   std::string request_id;
   bool detach = false;
@@ -22,7 +22,7 @@ struct Flags {
   std::string help_only;
 };
 
-int Run(CommandContext& context, const Flags& flags) {
+int Run(CommandContext& context, const RunCommandFlags& flags) {
   if (context.words.empty()) {
     return context.Fail(
         absl::InvalidArgumentError("run: SCRIPT is missing; `cronium run --help` shows the usage"));
@@ -109,7 +109,7 @@ void AddLimits(CLI::App* run, RunFlags* job) {
 
 CLI::App* AddRunCommand(CLI::App* app, Command* chosen) {
   CLI::App* run = app->add_subcommand("run", "Run a script as a job and stay with it");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<RunCommandFlags>();
   // For --help alone: these words never reach CLI11.
   run->add_option("SCRIPT", flags->help_only, "A file, or - for stdin")->type_name("");
   run->add_option("ARGS", flags->help_only, "All after SCRIPT goes to the script")

@@ -15,11 +15,10 @@
 namespace cronium::cli {
 namespace {
 
-constexpr int kPage = 1000;
 // As of Variable.value_json.
 constexpr int64_t kMaxValueBytes = 1 << 20;
 
-int Get(CommandContext& context, const std::string& key) {
+int GetVariable(CommandContext& context, const std::string& key) {
   auto client = context.Connect();
   if (!client.ok()) return context.Fail(client.status());
   v1::GetVariableRequest request;
@@ -35,14 +34,14 @@ int Get(CommandContext& context, const std::string& key) {
   return printed.ok() ? 0 : context.Fail(printed);
 }
 
-int List(CommandContext& context, const std::string& prefix) {
+int ListVariables(CommandContext& context, const std::string& prefix) {
   auto client = context.Connect();
   if (!client.ok()) return context.Fail(client.status());
   v1::ListVariablesResponse all;
   v1::ListVariablesRequest request;
   request.set_namespace_(context.name_space);
   request.set_prefix(prefix);
-  request.set_page_size(kPage);
+  request.set_page_size(kPageSize);
   do {
     absl::StatusOr<v1::ListVariablesResponse> page = (*client)->ListVariables(request);
     if (!page.ok()) return context.Fail(page.status());
@@ -58,7 +57,7 @@ int List(CommandContext& context, const std::string& prefix) {
   return printed.ok() ? 0 : context.Fail(printed);
 }
 
-int Set(CommandContext& context, const std::string& etag, bool as_string) {
+int SetVariable(CommandContext& context, const std::string& etag, bool as_string) {
   if (context.words.size() != 2) {
     return context.Fail(
         absl::InvalidArgumentError("variables set: takes KEY and VALUE, after the options"));
@@ -86,7 +85,7 @@ int Set(CommandContext& context, const std::string& etag, bool as_string) {
   return printed.ok() ? 0 : context.Fail(printed);
 }
 
-int Delete(CommandContext& context, const std::string& key, const std::string& etag) {
+int DeleteVariable(CommandContext& context, const std::string& key, const std::string& etag) {
   auto client = context.Connect();
   if (!client.ok()) return context.Fail(client.status());
   v1::DeleteVariableRequest request;
@@ -114,12 +113,12 @@ CLI::App* AddVariablesCommands(CLI::App* app, Command* chosen) {
       "get", "A variable's value: a string as it is, anything else as JSON");
   auto get_key = std::make_shared<std::string>();
   get->add_option("KEY", *get_key, "Its key")->required();
-  get->callback([=] { *chosen = [=](CommandContext& c) { return Get(c, *get_key); }; });
+  get->callback([=] { *chosen = [=](CommandContext& c) { return GetVariable(c, *get_key); }; });
 
   CLI::App* list = variables->add_subcommand("list", "All variables, by key");
   auto prefix = std::make_shared<std::string>();
   list->add_option("--prefix", *prefix, "Only keys that begin with this");
-  list->callback([=] { *chosen = [=](CommandContext& c) { return List(c, *prefix); }; });
+  list->callback([=] { *chosen = [=](CommandContext& c) { return ListVariables(c, *prefix); }; });
 
   CLI::App* set =
       variables->add_subcommand("set", "Create or replace a variable; the options come first");
@@ -135,7 +134,9 @@ CLI::App* AddVariablesCommands(CLI::App* app, Command* chosen) {
                   "Only if this is its present etag (variables get --output json); * if it exists");
   set->add_flag("--string", *as_string, "A string, even where VALUE is JSON");
   set->callback([=] {
-    *chosen = [=, keep = help_only](CommandContext& c) { return Set(c, *set_etag, *as_string); };
+    *chosen = [=, keep = help_only](CommandContext& c) {
+      return SetVariable(c, *set_etag, *as_string);
+    };
   });
 
   CLI::App* remove = variables->add_subcommand("delete", "Remove a variable");
@@ -143,8 +144,9 @@ CLI::App* AddVariablesCommands(CLI::App* app, Command* chosen) {
   auto delete_etag = std::make_shared<std::string>();
   remove->add_option("KEY", *delete_key, "Its key")->required();
   remove->add_option("--if-etag", *delete_etag, "Only if this is its present etag");
-  remove->callback(
-      [=] { *chosen = [=](CommandContext& c) { return Delete(c, *delete_key, *delete_etag); }; });
+  remove->callback([=] {
+    *chosen = [=](CommandContext& c) { return DeleteVariable(c, *delete_key, *delete_etag); };
+  });
   return set;
 }
 

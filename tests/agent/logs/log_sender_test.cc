@@ -143,7 +143,8 @@ TEST_F(LogSenderTest, ALineGoesOutAtOnceAndWakesOnce) {
 
 TEST_F(LogSenderTest, ExecutionsTakeTurns) {
   Make({.max_batch_bytes = 4 * (100 + kChunkOverheadBytes),
-        .max_execution_batch_bytes = 2 * (100 + kChunkOverheadBytes)});
+        .max_execution_batch_bytes = 2 * (100 + kChunkOverheadBytes),
+        .small_batch_bytes = 0});
   OpenStream(1 << 20);
   const std::string line(100, 'x');
   Write("flood1", line, 100);
@@ -171,8 +172,7 @@ TEST_F(LogSenderTest, ExecutionsTakeTurns) {
 TEST_F(LogSenderTest, TheWindowBoundsWhatIsInFlight) {
   OpenStream(250);
   Write("a", std::string(100, 'x'), 10);
-  EXPECT_EQ(Next(), "a:1-1");
-  EXPECT_EQ(Next(), "a:2-2");
+  EXPECT_EQ(Next(), "a:1-2");
   EXPECT_EQ(Next(), "") << "a third entry is over the window";
   EXPECT_EQ(sender_->GetStats().in_flight_bytes, 200);
   wakes_ = 0;
@@ -208,7 +208,8 @@ TEST_F(LogSenderTest, AWindowOfZeroStopsEverythingUntilItIsOpened) {
 
 TEST_F(LogSenderTest, ARewindSendsAgainOnceAlthoughEveryRefusedBatchAsksForIt) {
   Make({.max_batch_bytes = 100 + kChunkOverheadBytes,
-        .max_execution_batch_bytes = 100 + kChunkOverheadBytes});
+        .max_execution_batch_bytes = 100 + kChunkOverheadBytes,
+        .small_batch_bytes = 0});
   OpenStream(1 << 20);
   Write("a", std::string(100, 'x'), 6);
   EXPECT_EQ(Next(), "a:1-1");
@@ -288,6 +289,64 @@ TEST_F(LogSenderTest, SmallChunksCountWithTheirOverhead) {
   Write("a", "x", 1000);
   const auto batch = sender_->NextBatch();
   EXPECT_LE(batch->batch().logs(0).chunks_size(), 10);
+}
+
+TEST_F(LogSenderTest, AnExecutionFillsAMessageThatTheOthersLeave) {
+  Make({.max_batch_bytes = 8 * (100 + kChunkOverheadBytes),
+        .max_execution_batch_bytes = 2 * (100 + kChunkOverheadBytes)});
+  OpenStream(1 << 20);
+  Write("flood", std::string(100, 'x'), 100);
+  EXPECT_EQ(Next(), "flood:1-8") << "four turns, and named once";
+  Write("quiet", "y");
+  EXPECT_EQ(Next(), "flood:9-10 quiet:1-1 flood:11-15");
+}
+
+TEST_F(LogSenderTest, WhatComesWhileTwoSmallMessagesAreUnacknowledgedGathers) {
+  OpenStream(1 << 20);
+  Write("a", "1\n");
+  EXPECT_EQ(Next(), "a:1-1");
+  Write("a", "2\n");
+  EXPECT_EQ(Next(), "a:2-2");
+  Write("a", "3\n");
+  Write("b", "1\n");
+  EXPECT_EQ(Next(), "");
+  wakes_ = 0;
+  Write("a", "4\n");
+  EXPECT_EQ(wakes_, 0) << "it waits for an acknowledgement, not for data";
+  Ack("a", 1, 2);
+  EXPECT_EQ(wakes_, 1);
+  EXPECT_EQ(Next(), "a:3-4 b:1-1");
+  Write("b", "2\n");
+  EXPECT_EQ(Next(), "");
+  Ack("a", 2, 2);
+  EXPECT_EQ(Next(), "b:2-2");
+  Ack("a", 4, 4);
+  Write("a", "5\n");
+  EXPECT_EQ(Next(), "") << "half of a message is acknowledged";
+  Ack("b", 1, 2);
+  EXPECT_EQ(Next(), "a:5-5");
+}
+
+TEST_F(LogSenderTest, LargeMessagesDoNotWaitForAcknowledgements) {
+  Make({.small_batch_bytes = 1000});
+  OpenStream(1 << 20);
+  Write("a", "small\n");
+  EXPECT_EQ(Next(), "a:1-1");
+  for (int seq = 2; seq < 10; ++seq) {
+    Write("a", std::string(2000, 'x'));
+    EXPECT_EQ(Next(), absl::StrCat("a:", seq, "-", seq));
+  }
+}
+
+TEST_F(LogSenderTest, ANewStreamWaitsForNoAcknowledgementOfTheOldOne) {
+  OpenStream(1 << 20);
+  for (int i = 0; i < 3; ++i) {
+    Write("a", "x\n");
+    Next();
+  }
+  sender_->OnStreamClosed();
+  OpenStream(1 << 20);
+  EXPECT_EQ(Next(), "a:1-3");
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/fault.h"
 #include "controller/logs/log_store.h"
 #include "tests/controller/logs/log_test_support.h"
@@ -179,25 +180,29 @@ TEST_F(LogKillTest, EverythingAcknowledgedIsThereAfterEachOfManyKills) {
   }
 }
 
-TEST_F(LogKillTest, EverythingAcknowledgedIsThereAfterADeathAtEachPoint) {
-  const std::vector<std::string> points = {
-      "controller.logs.write", "controller.logs.synced",  "controller.logs.removed",
-      "controller.logs.index", "controller.logs.indexed", "controller.logs.segment",
-  };
-  for (const std::string& point : points) {
-    for (const int pass : {1, 2, 3}) {
-      SCOPED_TRACE(absl::StrCat(point, ", pass ", pass));
-      ASSERT_NO_FATAL_FAILURE(RunChild(0, [&point, pass] {
-        auto passes = std::make_shared<std::atomic<int>>(0);
-        SetFaultHook([&point, pass, passes](absl::string_view name) {
-          if (name == point && ++*passes == pass) _exit(kCrashed);
-          return false;
-        });
-      }));
-      ASSERT_NO_FATAL_FAILURE(CheckStore());
-    }
+class LogDeathTest : public LogKillTest, public testing::WithParamInterface<const char*> {};
+
+TEST_P(LogDeathTest, EverythingAcknowledgedIsThereAfterADeathAtThePoint) {
+  for (const int pass : {1, 2, 3}) {
+    SCOPED_TRACE(absl::StrCat(GetParam(), ", pass ", pass));
+    ASSERT_NO_FATAL_FAILURE(RunChild(0, [pass] {
+      auto passes = std::make_shared<std::atomic<int>>(0);
+      SetFaultHook([pass, passes](absl::string_view name) {
+        if (name == GetParam() && ++*passes == pass) _exit(kCrashed);
+        return false;
+      });
+    }));
+    ASSERT_NO_FATAL_FAILURE(CheckStore());
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Points, LogDeathTest,
+                         testing::Values("controller.logs.write", "controller.logs.synced",
+                                         "controller.logs.removed", "controller.logs.index",
+                                         "controller.logs.indexed", "controller.logs.segment"),
+                         [](const auto& info) {
+                           return std::string(absl::StripPrefix(info.param, "controller.logs."));
+                         });
 
 }  // namespace
 }  // namespace cronium::controller

@@ -574,6 +574,33 @@ TEST_F(LogStoreTest, ShutdownStoresWhatWaitsOrSaysWhyItCouldNot) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("cannot write"));
 }
 
+// ---- What is kept for followers
+
+TEST_F(LogStoreTest, AFollowerThatKeepsUpReadsFromMemoryAndALaterOneFromDisk) {
+  ASSERT_TRUE(Append(store(), Key(), {Chunk(1, "1\n2\n")}).ok());
+  auto subscription = store().Subscribe(Key(), [](uint64_t) {});
+  ASSERT_TRUE(subscription.ok()) << subscription.status();
+  ASSERT_TRUE(Append(store(), Key(), {Chunk(2, "2\n3\n")}).ok());
+  ASSERT_TRUE(Append(store(), Key(), {Chunk(4, "4\n")}).ok());
+  const auto from_both = Entries(ReadAll(store(), Key()));
+  ASSERT_THAT(from_both, SizeIs(4));
+  std::string frames;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(dir_.path())) {
+    if (file.path().filename() == "frames") frames = file.path();
+  }
+  const std::string copy = dir_.path() + "/copy";
+  std::filesystem::copy_file(frames, copy);
+  std::filesystem::resize_file(frames, 0);
+  EXPECT_THAT(Entries(ReadAll(store(), Key(), 2)),
+              ElementsAre(Entry{3, kOut, "3\n"}, Entry{4, kOut, "4\n"}))
+      << "without its file";
+  EXPECT_FALSE(store().Read(Key(), 0, 1000).ok()) << "the first was there before the follower";
+  subscription->reset();
+  EXPECT_FALSE(store().Read(Key(), 2, 1000).ok()) << "nothing is kept for nobody";
+  std::filesystem::copy_file(copy, frames, std::filesystem::copy_options::overwrite_existing);
+  EXPECT_EQ(Entries(ReadAll(store(), Key())), from_both);
+}
+
 // ---- Removal and pauses
 
 TEST_F(LogStoreTest, ListsItsPartitionsAndRemovesOneOfThem) {
