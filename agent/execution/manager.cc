@@ -139,6 +139,7 @@ int64_t ExecutionManager::NextWakeNs() const {
     if (listed_ && welcomed_once_ && !leftovers_.empty()) {
       wake = std::min(wake, leftovers_retry_ns_);
     }
+    wake = std::min(wake, next_sweep_ns_);
     for (const auto& [id, entry] : entries_) wake = std::min(wake, entry->machine.NextWakeNs());
   }
   return wake;
@@ -153,6 +154,7 @@ void ExecutionManager::OnTimers() {
   }
   if (!listed_ && !list_pending_ && now >= list_retry_ns_) ListContainers();
   if (now >= leftovers_retry_ns_) DropLeftovers();
+  if (now >= next_sweep_ns_) Sweep();
   std::vector<std::string> due;
   for (const auto& [id, entry] : entries_) {
     if (entry->machine.NextWakeNs() <= now) due.push_back(id);
@@ -275,7 +277,10 @@ std::function<void(Answer)> ExecutionManager::Answering(
   return [this, id = entry.machine.id(), incarnation = entry.incarnation,
           input = std::move(input)](Answer answer) {
     PostUrgent([this, id, incarnation, input, answer = std::move(answer)] {
-      if (!StatusOf(answer).ok()) health_.OnCallFailed(StatusOf(answer), Now());
+      if (!StatusOf(answer).ok()) {
+        health_.OnCallFailed(StatusOf(answer), Now());
+        SweepAfter(StatusOf(answer));
+      }
       Entry* found = Find(id, incarnation);
       if (found != nullptr) Apply(found, input(&found->machine, answer, Now()));
     });

@@ -204,6 +204,10 @@ class ExecutionManager : public SessionEvents {
   void CutLog(Entry* entry);
   uint64_t SpooledSeq(const std::string& id) const;
   void DropLeftovers();
+  // An execution's call failed: where the engine may carry it out yet, looks for what it left.
+  void SweepAfter(const absl::Status& failure);
+  void Sweep();
+  void Swept(const absl::StatusOr<std::vector<ContainerInfo>>& containers);
   void DropStrayFiles();
   void PingEngine();
 
@@ -264,6 +268,11 @@ class ExecutionManager : public SessionEvents {
   int64_t leftovers_retry_ns_ = 0;
   // Containers of this node that no entry is for. Kept until the controller has said what it wants.
   std::map<std::string, ContainerState> leftovers_;
+  // When to look for more of them; kNever where no call was left in doubt. Then a few times, further
+  // and further apart.
+  int64_t next_sweep_ns_ = ExecutionMachine::kNever;
+  int64_t sweep_delay_ns_ = 0;
+  int sweeps_left_ = 0;
 };
 
 }  // namespace cronium::agent

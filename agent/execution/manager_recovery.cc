@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/execution/manager.h"
+#include "common/error.h"
 #include "common/log.h"
 #include "common/protocol_rules.h"
 
@@ -13,6 +14,9 @@ namespace {
 
 constexpr int64_t kListRetryNs = 1'000'000'000;
 constexpr int64_t kLeftoversRetryNs = 10'000'000'000;
+// When what a call may have left is looked for: at first, and how often, each time after twice as long.
+constexpr int64_t kFirstSweepNs = 30'000'000'000;
+constexpr int kSweeps = 4;
 // How long the first Hello waits for the engine.
 constexpr int64_t kFirstPingNs = 1'000'000'000;
 
@@ -161,6 +165,39 @@ void ExecutionManager::DropLeftovers() {
       });
     });
   }
+}
+
+void ExecutionManager::SweepAfter(const absl::Status& failure) {
+  const std::string reason = ErrorReason(failure);
+  if (reason != kEngineTimeout && reason != kEngineUnreachable) return;
+  sweeps_left_ = kSweeps;
+  sweep_delay_ns_ = kFirstSweepNs;
+  next_sweep_ns_ = std::min(next_sweep_ns_, Now() + sweep_delay_ns_);
+}
+
+void ExecutionManager::Sweep() {
+  --sweeps_left_;
+  sweep_delay_ns_ *= 2;
+  next_sweep_ns_ = sweeps_left_ > 0 ? Now() + sweep_delay_ns_ : ExecutionMachine::kNever;
+  runtime_->ListOurs(NodeLabels(options_.settings),
+                     [this](absl::StatusOr<std::vector<ContainerInfo>> containers) {
+                       PostUrgent([this, containers = std::move(containers)] { Swept(containers); });
+                     });
+}
+
+// Removes what was made or started after its execution was given up.
+void ExecutionManager::Swept(const absl::StatusOr<std::vector<ContainerInfo>>& containers) {
+  if (!containers.ok()) {
+    SweepAfter(containers.status());
+    return;
+  }
+  // Before the first listing they are found by that.
+  if (!listed_) return;
+  RuleApplied(38);  // docs/protocol.md P38
+  for (const ContainerInfo& container : *containers) {
+    if (Find(container.name) == nullptr) leftovers_[container.name] = container.state;
+  }
+  if (!leftovers_.empty()) DropLeftovers();
 }
 
 // Of executions that were forgotten just before the agent ended.
