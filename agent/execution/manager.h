@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "agent/execution/container_config.h"
 #include "agent/execution/engine_health.h"
 #include "agent/execution/execution_machine.h"
@@ -45,6 +46,9 @@ struct ManagerOptions {
   int64_t disk_reserve_bytes = 0;
   // What a new journal will be known by: random.
   std::string new_state_id;
+  // After a call that the engine did not answer: when what it may have left is looked for first.
+  // Three times more follow, each after twice as long.
+  absl::Duration sweep_delay = absl::Seconds(30);
 };
 
 // Owns every execution of this node and carries out what their machines want: journal, containers,
@@ -268,8 +272,8 @@ class ExecutionManager : public SessionEvents {
   int64_t leftovers_retry_ns_ = 0;
   // Containers of this node that no entry is for. Kept until the controller has said what it wants.
   std::map<std::string, ContainerState> leftovers_;
-  // When to look for more of them; kNever where no call was left in doubt. Then a few times, further
-  // and further apart.
+  // When to look for more of them; kNever where no call was left in doubt. Then a few times,
+  // further and further apart.
   int64_t next_sweep_ns_ = ExecutionMachine::kNever;
   int64_t sweep_delay_ns_ = 0;
   int sweeps_left_ = 0;

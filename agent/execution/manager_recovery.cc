@@ -14,8 +14,6 @@ namespace {
 
 constexpr int64_t kListRetryNs = 1'000'000'000;
 constexpr int64_t kLeftoversRetryNs = 10'000'000'000;
-// When what a call may have left is looked for: at first, and how often, each time after twice as long.
-constexpr int64_t kFirstSweepNs = 30'000'000'000;
 constexpr int kSweeps = 4;
 // How long the first Hello waits for the engine.
 constexpr int64_t kFirstPingNs = 1'000'000'000;
@@ -171,7 +169,7 @@ void ExecutionManager::SweepAfter(const absl::Status& failure) {
   const std::string reason = ErrorReason(failure);
   if (reason != kEngineTimeout && reason != kEngineUnreachable) return;
   sweeps_left_ = kSweeps;
-  sweep_delay_ns_ = kFirstSweepNs;
+  sweep_delay_ns_ = absl::ToInt64Nanoseconds(options_.sweep_delay);
   next_sweep_ns_ = std::min(next_sweep_ns_, Now() + sweep_delay_ns_);
 }
 
@@ -179,10 +177,10 @@ void ExecutionManager::Sweep() {
   --sweeps_left_;
   sweep_delay_ns_ *= 2;
   next_sweep_ns_ = sweeps_left_ > 0 ? Now() + sweep_delay_ns_ : ExecutionMachine::kNever;
-  runtime_->ListOurs(NodeLabels(options_.settings),
-                     [this](absl::StatusOr<std::vector<ContainerInfo>> containers) {
-                       PostUrgent([this, containers = std::move(containers)] { Swept(containers); });
-                     });
+  runtime_->ListOurs(
+      NodeLabels(options_.settings), [this](absl::StatusOr<std::vector<ContainerInfo>> containers) {
+        PostUrgent([this, containers = std::move(containers)] { Swept(containers); });
+      });
 }
 
 // Removes what was made or started after its execution was given up.

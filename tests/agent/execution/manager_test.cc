@@ -135,6 +135,7 @@ class ManagerTest : public ::testing::Test {
     options.state_dir = folder_;
     options.slots = slots_;
     options.boot_id = boot_id_;
+    options.sweep_delay = absl::Milliseconds(200);
     auto manager = ExecutionManager::Create(
         options, {.clock = &clock_,
                   .runtime = runtime_.get(),
@@ -703,6 +704,30 @@ TEST_F(ManagerTest, AContainerOfOursThatNobodyWantsIsRemovedAfterTheWelcome) {
   EXPECT_EQ(runtime_->State(kOther), ContainerState::kCreated);
   Welcome({});
   EXPECT_TRUE(runtime_->AwaitState(kOther, std::nullopt));
+}
+
+TEST_F(ManagerTest, AContainerThatTheEngineMakesAfterItsExecutionWasGivenUpIsFoundAndRemoved) {
+  StartAgent();
+  runtime_->FailNext(Method::kCreate,
+                     MakeError(absl::StatusCode::kDeadlineExceeded, kEngineTimeout, "no answer"),
+                     /*times=*/100);
+  Welcome({kJob});
+  const v1::ExecutionReport end = uplink_.AwaitEnd(kJob);
+  StoreLog(end);
+  manager_->OnReportAck(end.report_seq());
+  Settle();
+  EXPECT_THAT(Held(), IsEmpty());
+  // The engine gets round to it.
+  FakeRuntime late(engine_);
+  std::promise<void> created;
+  ContainerConfig config;
+  config.name = kJob;
+  config.image = "bash";
+  config.entrypoint = {"x"};
+  config.labels = {{"cronium.cluster", "test"}, {"cronium.node", "node-1"}};
+  late.Create(config, [&](const auto&) { created.set_value(); });
+  created.get_future().get();
+  EXPECT_TRUE(runtime_->AwaitState(kJob, std::nullopt));
 }
 
 TEST_F(ManagerTest, AContainerThatTheJournalLostIsEndedAndReportedAsLost) {
