@@ -87,9 +87,15 @@ Effects ExecutionMachine::Recover(std::optional<ContainerState> found, int64_t n
     effects_.save = true;
     Report(v1::EXECUTION_STATE_PREPARING);
   }
+  const bool ran = record_.state >= v1::EXECUTION_STATE_RUNNING;
+  if (found == ContainerState::kCreated && ran) {
+    // Not the one that ran, which is gone: an earlier create, carried out late. It only goes.
+    maybe_created_ = true;
+    found.reset();
+  }
   if (!found.has_value()) {
     engine_ = Engine::kAbsent;
-    if (alive() && (may_have_begun || record_.state >= v1::EXECUTION_STATE_RUNNING)) {
+    if (alive() && (may_have_begun || ran)) {
       engine_ = Engine::kGone;
       facts_.found_ended = true;
       SetStop(v1::END_REASON_RUNTIME_ERROR, "the container was gone when the agent came back");

@@ -744,6 +744,27 @@ TEST_F(ExecutionMachineTest, ARunningContainerIsAttachedAgain) {
   EXPECT_FALSE(End().log_uncertain());
 }
 
+TEST_F(ExecutionMachineTest, ACreatedContainerIsNotTheOneThatRanAndOnlyGoes) {
+  // Removed at the end of its run, just before the agent died; an earlier create came late.
+  Make({.state = v1::EXECUTION_STATE_RUNNING,
+        .accepted_ns = 1,
+        .started_ns = 1,
+        .stop_reason = v1::END_REASON_CANCELLED,
+        .stop_ns = now_});
+  Took(machine_->Recover(ContainerState::kCreated, now_, /*may_have_begun=*/true));
+  EXPECT_THAT(calls_, ElementsAre(Call::kReopenRun)) << "it is not started, and the log is read";
+  RunReady();
+  EXPECT_THAT(calls_, ElementsAre(Call::kRemove));
+  Init(StatusEvent::Kind::kStarted);
+  Init(StatusEvent::Kind::kEndedSignal, 15);
+  Init(StatusEvent::Kind::kDrained);
+  Removed();
+  EXPECT_THAT(calls_, ElementsAre(Call::kCloseLog));
+  LogClosed(7);
+  EXPECT_EQ(End().reason(), v1::END_REASON_CANCELLED);
+  EXPECT_EQ(End().last_seq(), 7u);
+}
+
 TEST_F(ExecutionMachineTest, ARestartDoesNotRenewTheRunTimeout) {
   Make({.state = v1::EXECUTION_STATE_RUNNING,
         .accepted_ns = 1,

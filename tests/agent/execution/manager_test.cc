@@ -708,9 +708,8 @@ TEST_F(ManagerTest, AContainerOfOursThatNobodyWantsIsRemovedAfterTheWelcome) {
 
 TEST_F(ManagerTest, AContainerThatTheEngineMakesAfterItsExecutionWasGivenUpIsFoundAndRemoved) {
   StartAgent();
-  runtime_->FailNext(Method::kCreate,
-                     MakeError(absl::StatusCode::kDeadlineExceeded, kEngineTimeout, "no answer"),
-                     /*times=*/100);
+  runtime_->FailNext(Method::kStart,
+                     MakeError(absl::StatusCode::kDeadlineExceeded, kEngineTimeout, "no answer"));
   Welcome({kJob});
   const v1::ExecutionReport end = uplink_.AwaitEnd(kJob);
   StoreLog(end);
