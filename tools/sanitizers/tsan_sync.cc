@@ -166,6 +166,32 @@ void grpc::internal::ServerCallbackCall::ScheduleOnDone(bool inline_ondone) {
   schedule(this, inline_ondone);
 }
 
+namespace {
+
+// A reactor's OnCancel, which libgrpc++ follows by giving back a share of the call.
+class CancelOf final : public grpc::internal::ServerReactor {
+ public:
+  CancelOf(ServerReactor* reactor, void* shares) : reactor_(reactor), shares_(shares) {}
+  void OnCancel() override {
+    reactor_->OnCancel();
+    __tsan_release(shares_);
+    delete this;
+  }
+  void OnDone() override {}
+
+ private:
+  ServerReactor* const reactor_;
+  void* const shares_;
+};
+
+}  // namespace
+
+void grpc::internal::ServerCallbackCall::CallOnCancel(ServerReactor* reactor) {
+  static auto* const call = Library<void(ServerCallbackCall*, ServerReactor*)>(
+      "_ZN4grpc8internal18ServerCallbackCall12CallOnCancelEPNS0_13ServerReactorE");
+  call(this, new CancelOf(reactor, &callbacks_outstanding_));
+}
+
 // A server that shuts down waits until each call has given back its share of the server.
 void grpc::Server::UnrefWithPossibleNotify() {
   static auto* const unref = Library<void(Server*)>("_ZN4grpc6Server23UnrefWithPossibleNotifyEv");
