@@ -23,9 +23,13 @@ if(CRONIUM_BUILD_BENCHMARKS)
 endif()
 
 if(CRONIUM_SANITIZE MATCHES thread)
-  # Goes with gRPC into every program, which finds it by this name.
-  add_library(tsan_sync STATIC ${CMAKE_SOURCE_DIR}/tools/sanitizers/tsan_sync.cc)
-  target_compile_options(tsan_sync PRIVATE ${CRONIUM_SANITIZE_OPTIONS})
-  target_link_options(tsan_sync INTERFACE LINKER:--undefined=cronium_tsan_sync)
-  target_link_libraries(gRPC::grpc++ INTERFACE tsan_sync)
+  # Go with Abseil and gRPC into every program that has them, which finds them by these names.
+  foreach(library absl grpc)
+    add_library(tsan_sync_${library} STATIC ${CMAKE_SOURCE_DIR}/tools/sanitizers/tsan_sync_${library}.cc)
+    target_include_directories(tsan_sync_${library} PRIVATE ${CMAKE_SOURCE_DIR})
+    target_compile_options(tsan_sync_${library} PRIVATE ${CRONIUM_SANITIZE_OPTIONS})
+    target_link_options(tsan_sync_${library} INTERFACE LINKER:--undefined=cronium_tsan_sync_${library})
+  endforeach()
+  target_link_libraries(absl::status INTERFACE tsan_sync_absl)
+  target_link_libraries(gRPC::grpc++ INTERFACE tsan_sync_grpc)
 endif()
