@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -90,13 +91,17 @@ class Bed {
   std::unique_ptr<Gateway> gateway_;
 };
 
-// Reads what comes until nothing does for so long, or the connection's end.
+// Reads what comes until nothing does for so long, or the connection's end. The fuzzer's alarm
+// interrupts now and then; the wait begins anew.
 bool ReadFor(int fd, int quiet_ms, std::string* out) {
   char bytes[65536];
   while (true) {
     pollfd entry = {fd, POLLIN, 0};
-    if (poll(&entry, 1, quiet_ms) <= 0) return false;
-    const ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+    const int ready = poll(&entry, 1, quiet_ms);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return false;
+    const ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n <= 0) return true;
     out->append(bytes, static_cast<size_t>(n));
   }

@@ -18,7 +18,7 @@
 namespace cronium::gateway {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef CRONIUM_SANITIZED
 // Their shadow is not the gateway's memory.
 constexpr bool kMemoryIsJudged = false;
 #else
