@@ -36,28 +36,15 @@ void Follower::Connect() {
               -> absl::StatusOr<std::unique_ptr<controller::LogSubscription>> {
             return logs_->Subscribe(key.execution_id, std::move(callback));
           }},
-      *job, request, [this] { SchedulePump(); });
+      *job, request, [this] { reader_.Wake(); });
   follow_->OnJobChange();
-  SchedulePump();
+  reader_.Wake();
 }
 
 void Follower::OnJobChange() {
   if (follow_ == nullptr) return;
   follow_->OnJobChange();
-  SchedulePump();
-}
-
-void Follower::SchedulePump() {
-  if (std::exchange(pump_due_, true)) return;
-  // A slow reader now and then.
-  const absl::Duration pause =
-      scheduler_->random()->Chance(0.05)
-          ? scheduler_->random()->Between(absl::Milliseconds(10), absl::Seconds(5))
-          : absl::Microseconds(50);
-  scheduler_->After(pause, [this] {
-    pump_due_ = false;
-    Pump();
-  });
+  reader_.Wake();
 }
 
 void Follower::Pump() {

@@ -10,6 +10,7 @@
 #include "controller/api/log_follow.h"
 #include "tests/sim/scheduler.h"
 #include "tests/sim/sim_store.h"
+#include "tests/sim/slow_reader.h"
 
 namespace cronium::sim {
 
@@ -30,16 +31,15 @@ class Follower {
   void OnJobChange();
 
  private:
-  void SchedulePump();
   void Pump();
   void Take(const v1::FollowLogsResponse& message);
 
   Scheduler* const scheduler_;
+  SlowReader reader_{scheduler_, [this] { Pump(); }};
   SimStore* const store_;
   SimLogs* const logs_;
   const std::string job_id_;
   std::unique_ptr<controller::LogFollow> follow_;
-  bool pump_due_ = false;
   bool ended_ = false;
   std::string execution_id_;
   uint64_t last_seq_ = 0;

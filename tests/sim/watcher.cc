@@ -24,21 +24,8 @@ void Watcher::Connect(controller::JobFeed* feed) {
   present_ = checker_->Versions(job_id_);
   watch_ = std::make_unique<controller::JobWatch>(
       controller::JobWatchSources{.store = store_, .feed = feed, .present = [](v1::Job*) {}},
-      "default", request, [this] { SchedulePump(); });
-  SchedulePump();
-}
-
-void Watcher::SchedulePump() {
-  if (std::exchange(pump_due_, true)) return;
-  // A slow reader now and then.
-  const absl::Duration pause =
-      scheduler_->random()->Chance(0.05)
-          ? scheduler_->random()->Between(absl::Milliseconds(10), absl::Seconds(5))
-          : absl::Microseconds(50);
-  scheduler_->After(pause, [this] {
-    pump_due_ = false;
-    Pump();
-  });
+      "default", request, [this] { reader_.Wake(); });
+  reader_.Wake();
 }
 
 void Watcher::Pump() {

@@ -14,6 +14,7 @@
 #include "tests/sim/checker.h"
 #include "tests/sim/scheduler.h"
 #include "tests/sim/sim_store.h"
+#include "tests/sim/slow_reader.h"
 
 namespace cronium::sim {
 
@@ -48,11 +49,11 @@ class Watcher {
     bool ended = false;
   };
 
-  void SchedulePump();
   void Pump();
   void Take(const v1::WatchJobsResponse& message);
 
   Scheduler* const scheduler_;
+  SlowReader reader_{scheduler_, [this] { Pump(); }};
   Checker* const checker_;
   SimStore* const store_;
   const std::string job_id_;
@@ -65,7 +66,6 @@ class Watcher {
   bool may_resume_ = true;
   // Over all calls, by job.
   std::map<std::string, Seen> seen_;
-  bool pump_due_ = false;
 };
 
 }  // namespace cronium::sim
