@@ -89,7 +89,8 @@ Effects ExecutionMachine::Recover(std::optional<ContainerState> found, int64_t n
   }
   const bool ran = record_.state >= v1::EXECUTION_STATE_RUNNING;
   if (found == ContainerState::kCreated && ran) {
-    // Not the one that ran, which is gone: an earlier create, carried out late. It only goes.
+    // Not one to be started: what ran is gone, and an earlier create was carried out late. It only
+    // goes.
     maybe_created_ = true;
     found.reset();
   }

@@ -142,6 +142,8 @@ class ExecutionMachine {
   const ExecutionRecord& record() const { return record_; }
   // As Hello has it: FINALIZING too.
   v1::ExecutionState state() const;
+  // Its end was reported, and its container removed: one of its name is not its own any more.
+  bool container_gone() const { return ended() && engine_ == Engine::kGone && !maybe_created_; }
   bool ended() const { return record_.state >= v1::EXECUTION_STATE_SUCCEEDED; }
   // It may have a process: its lease must be kept.
   bool alive() const { return !ended() && !record_.discarded; }

@@ -210,6 +210,7 @@ class ExecutionManager : public SessionEvents {
   void DropLeftovers();
   // An execution's call failed: where the engine may carry it out yet, looks for what it left.
   void SweepAfter(const absl::Status& failure);
+  void SweepLater();
   void Sweep();
   void Swept(const absl::StatusOr<std::vector<ContainerInfo>>& containers);
   void DropStrayFiles();
@@ -271,7 +272,11 @@ class ExecutionManager : public SessionEvents {
   bool stray_files_dropped_ = false;
   int64_t leftovers_retry_ns_ = 0;
   // Containers of this node that no entry is for. Kept until the controller has said what it wants.
-  std::map<std::string, ContainerState> leftovers_;
+  struct Leftover {
+    ContainerState state = ContainerState::kCreated;
+    bool removing = false;
+  };
+  std::map<std::string, Leftover> leftovers_;
   // When to look for more of them; kNever where no call was left in doubt. Then a few times,
   // further and further apart.
   int64_t next_sweep_ns_ = ExecutionMachine::kNever;

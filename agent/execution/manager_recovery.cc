@@ -131,19 +131,23 @@ void ExecutionManager::Listed(absl::StatusOr<std::vector<ContainerInfo>> contain
     return;
   }
   listed_ = true;
-  for (const ContainerInfo& container : *containers) leftovers_[container.name] = container.state;
+  for (const ContainerInfo& container : *containers) {
+    leftovers_[container.name] = {.state = container.state};
+  }
   std::vector<std::string> ids;
   for (const auto& [id, entry] : entries_) ids.push_back(id);
   for (const std::string& id : ids) {
     std::optional<ContainerState> found;
     const auto it = leftovers_.find(id);
     if (it != leftovers_.end()) {
-      found = it->second;
+      found = it->second.state;
       leftovers_.erase(it);
     }
     Entry* entry = Find(id);
     Apply(entry, entry->machine.Recover(found, Now(), /*may_have_begun=*/entry->has_lease_file));
   }
+  // An earlier life of the agent may have left calls in doubt.
+  SweepLater();
   DropLeftovers();
 }
 
@@ -151,13 +155,17 @@ void ExecutionManager::DropLeftovers() {
   if (!listed_ || !welcomed_once_) return;
   DropStrayFiles();
   leftovers_retry_ns_ = Now() + kLeftoversRetryNs;
-  for (const auto& [name, state] : leftovers_) {
+  for (auto& [name, leftover] : leftovers_) {
+    if (std::exchange(leftover.removing, true)) continue;
     LogInfo("removing a container that nobody wants", {{"container", name}});
     runtime_->Remove(name, /*force=*/true, [this, name = name](const absl::Status& status) {
       PostUrgent([this, name, status] {
+        const auto found = leftovers_.find(name);
+        if (found == leftovers_.end()) return;
         if (status.ok()) {
-          leftovers_.erase(name);
+          leftovers_.erase(found);
         } else {
+          found->second.removing = false;
           LogWarning("cannot remove a container", {{"container", name}, {"error", status}});
         }
       });
@@ -167,7 +175,10 @@ void ExecutionManager::DropLeftovers() {
 
 void ExecutionManager::SweepAfter(const absl::Status& failure) {
   const std::string reason = ErrorReason(failure);
-  if (reason != kEngineTimeout && reason != kEngineUnreachable) return;
+  if (reason == kEngineTimeout || reason == kEngineUnreachable) SweepLater();
+}
+
+void ExecutionManager::SweepLater() {
   sweeps_left_ = kSweeps;
   sweep_delay_ns_ = absl::ToInt64Nanoseconds(options_.sweep_delay);
   next_sweep_ns_ = std::min(next_sweep_ns_, Now() + sweep_delay_ns_);
@@ -186,14 +197,18 @@ void ExecutionManager::Sweep() {
 // Removes what was made or started after its execution was given up.
 void ExecutionManager::Swept(const absl::StatusOr<std::vector<ContainerInfo>>& containers) {
   if (!containers.ok()) {
-    SweepAfter(containers.status());
+    // P32: it proves nothing, and does not count.
+    health_.OnCallFailed(containers.status(), Now());
+    SweepLater();
     return;
   }
   // Before the first listing they are found by that.
   if (!listed_) return;
   RuleApplied(38);  // docs/protocol.md P38
   for (const ContainerInfo& container : *containers) {
-    if (Find(container.name) == nullptr) leftovers_[container.name] = container.state;
+    const Entry* entry = Find(container.name);
+    if (entry != nullptr && !entry->machine.container_gone()) continue;
+    leftovers_.try_emplace(container.name, Leftover{.state = container.state});
   }
   if (!leftovers_.empty()) DropLeftovers();
 }

@@ -157,7 +157,7 @@ void ExecutionManager::Accept(const v1::Assignment& assignment) {
   }
   const auto leftover = leftovers_.find(id);
   if (leftover != leftovers_.end()) {
-    const ContainerState state = leftover->second;
+    const ContainerState state = leftover->second.state;
     leftovers_.erase(leftover);
     Apply(entry, entry->machine.Recover(state, Now()));
   } else if (entry->machine.alive() && !assignment.began()) {

@@ -74,9 +74,9 @@ void ExecutionSpool::AddSpoolBytes(int64_t bytes) {
 
 absl::Status ExecutionSpool::Recover(int64_t now_ns, bool index_rest) {
   for (int stream : {0, 1}) {
-    files_[stream].Reset(
-        open(StreamPath(stream).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOATIME, 0600));
-    if (!files_[stream].valid()) return ErrnoError(StreamPath(stream), "cannot open", errno);
+    absl::StatusOr<UniqueFd> file = OpenSpoolFile(StreamPath(stream));
+    if (!file.ok()) return file.status();
+    files_[stream] = *std::move(file);
     struct stat info;
     if (fstat(files_[stream].get(), &info) != 0) {
       return ErrnoError(StreamPath(stream), "cannot stat", errno);

@@ -120,6 +120,15 @@ ssize_t ReadAt(int fd, uint64_t offset, void* data, size_t size) {
 
 }  // namespace
 
+absl::StatusOr<UniqueFd> OpenSpoolFile(const std::string& path) {
+  constexpr int kFlags = O_RDWR | O_CREAT | O_CLOEXEC;
+  UniqueFd fd(open(path.c_str(), kFlags | O_NOATIME, 0600));
+  // Refused for a file of somebody else.
+  if (!fd.valid() && errno == EPERM) fd.Reset(open(path.c_str(), kFlags, 0600));
+  if (!fd.valid()) return ErrnoError(path, "cannot open", errno);
+  return fd;
+}
+
 absl::Status PunchHole(int fd, const std::string& path, uint64_t from, uint64_t to) {
   if (to <= from) return absl::OkStatus();
   if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(from),
@@ -130,11 +139,11 @@ absl::Status PunchHole(int fd, const std::string& path, uint64_t from, uint64_t 
 }
 
 absl::StatusOr<LogIndex> LogIndex::Open(const std::string& path) {
-  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOATIME, 0600));
-  if (!fd.valid()) return ErrnoError(path, "cannot open", errno);
+  absl::StatusOr<UniqueFd> fd = OpenSpoolFile(path);
+  if (!fd.ok()) return fd.status();
   struct stat info;
-  if (fstat(fd.get(), &info) != 0) return ErrnoError(path, "cannot stat", errno);
-  LogIndex index(path, std::move(fd));
+  if (fstat(fd->get(), &info) != 0) return ErrnoError(path, "cannot stat", errno);
+  LogIndex index(path, *std::move(fd));
   if (static_cast<uint64_t>(info.st_size) < kHeaderBytes) {
     // New, or killed while it was made: nothing was appended yet.
     std::string header(kHeaderBytes, '\0');

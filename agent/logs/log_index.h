@@ -90,6 +90,10 @@ class LogIndex {
   uint64_t punched_ = kHeaderBytes;
 };
 
+// Opens or makes a file of the spool, to read and write. Reading it changes no time of its inode,
+// where that is allowed: each read would else be a write of the file system too.
+absl::StatusOr<UniqueFd> OpenSpoolFile(const std::string& path);
+
 // Gives the blocks of [from, to) of a file back to the file system; its size stays.
 absl::Status PunchHole(int fd, const std::string& path, uint64_t from, uint64_t to);
 

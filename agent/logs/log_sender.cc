@@ -2,6 +2,7 @@
 #include "agent/logs/log_sender.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -13,8 +14,7 @@ namespace {
 
 // Keeps sums within int64; far above any window that makes sense.
 constexpr uint64_t kMaxWindow = uint64_t{1} << 40;
-// A message with more of its room taken than this is full: a record would be cut to fit.
-constexpr double kFull = 0.9;
+constexpr size_t kLargestRecordBytes = kMaxLogEntryBytes + kChunkOverheadBytes;
 
 }  // namespace
 
@@ -87,12 +87,9 @@ void LogSender::OnResponse(const v1::UploadLogsResponse& response) {
 }
 
 void LogSender::OnAck(const v1::LogAck& ack) {
-  if (!unacknowledged_.empty() && --unacknowledged_.front().acks == 0) {
-    small_batches_ -= unacknowledged_.front().small ? 1 : 0;
-    unacknowledged_.pop_front();
-  }
   const auto credit = static_cast<int64_t>(ack.bytes());
   stats_.in_flight_bytes = std::max<int64_t>(0, stats_.in_flight_bytes - credit);
+  Credit(credit);
   if (ack.unknown()) {
     LogWarning("the controller does not want this log", {{"execution", ack.execution_id()}});
     ++stats_.unknown;
@@ -120,8 +117,9 @@ void LogSender::OnAck(const v1::LogAck& ack) {
 // --- What goes out
 // ---------------------------------------------------------------------------------------------------------
 
-std::optional<v1::UploadLogsRequest> LogSender::NextBatch() {
+std::optional<v1::UploadLogsRequest> LogSender::NextBatch(int64_t now_ns) {
   MutexLock lock(&mutex_);
+  gathering_ = false;
   for (;;) {
     TakeNews();
     WaitsFor what = WaitsFor::kResponse;
@@ -133,11 +131,13 @@ std::optional<v1::UploadLogsRequest> LogSender::NextBatch() {
     }
     if (open_ && window_.has_value() && queue_.empty()) {
       what = WaitsFor::kData;
-    } else if (open_ && window_.has_value() && !MustGather()) {
+    } else if (open_ && window_.has_value() && MustGather(now_ns)) {
+      gathering_ = true;
+    } else if (open_ && window_.has_value()) {
       v1::UploadLogsRequest request;
       const size_t bytes = FillBatch(request.mutable_batch());
       if (request.batch().logs_size() > 0) {
-        Sent(request.batch(), bytes);
+        Sent(request.batch(), bytes < options_.small_batch_bytes, now_ns);
         return request;
       }
       if (!window_full_) continue;  // Nothing was left of these, or one has to start over.
@@ -188,10 +188,11 @@ bool LogSender::StartOver(const std::string& execution_id, Execution* execution)
 // Turn by turn, until it is full or nothing is left: each turn either adds something or takes an
 // execution out of the queue.
 size_t LogSender::FillBatch(v1::LogBatch* batch) {
-  const auto full = static_cast<size_t>(kFull * static_cast<double>(options_.max_batch_bytes));
   size_t used = 0;
   window_full_ = false;
-  while (!queue_.empty() && used < full) {
+  // For as long as a record has room: one that is cut to fit is read twice.
+  const size_t record = std::min(kLargestRecordBytes, options_.max_batch_bytes / 8);
+  while (!queue_.empty() && used + record <= options_.max_batch_bytes) {
     const std::string id = std::move(queue_.front());
     queue_.pop_front();
     const auto found = executions_.find(id);
@@ -212,10 +213,37 @@ size_t LogSender::FillBatch(v1::LogBatch* batch) {
   return used;
 }
 
-void LogSender::Sent(const v1::LogBatch& batch, size_t bytes) {
-  const bool small = bytes < options_.small_batch_bytes;
-  unacknowledged_.push_back({.acks = batch.logs_size(), .small = small});
-  small_batches_ += small ? 1 : 0;
+void LogSender::Sent(const v1::LogBatch& batch, bool small, int64_t now_ns) {
+  int64_t bytes = 0;
+  for (const v1::ExecutionLogChunks& log : batch.logs()) {
+    for (const v1::LogChunk& chunk : log.chunks()) {
+      bytes += static_cast<int64_t>(chunk.data().size());
+    }
+  }
+  unacknowledged_.push_back({.bytes = bytes, .small = small});
+  if (!small) return;
+  ++small_batches_;
+  gather_until_ns_ = now_ns + absl::ToInt64Nanoseconds(options_.max_gather);
+}
+
+void LogSender::Credit(int64_t bytes) {
+  while (!unacknowledged_.empty()) {
+    Unacknowledged& oldest = unacknowledged_.front();
+    // Where nothing is in flight, nothing is unacknowledged.
+    if (bytes < oldest.bytes && stats_.in_flight_bytes > 0) {
+      oldest.bytes -= bytes;
+      return;
+    }
+    bytes = std::max<int64_t>(0, bytes - oldest.bytes);
+    small_batches_ -= oldest.small ? 1 : 0;
+    unacknowledged_.pop_front();
+    if (bytes == 0 && stats_.in_flight_bytes > 0) return;
+  }
+}
+
+int64_t LogSender::NextTryNs() const {
+  MutexLock lock(&mutex_);
+  return gathering_ ? gather_until_ns_ : std::numeric_limits<int64_t>::max();
 }
 
 // False where the batch is to end here.

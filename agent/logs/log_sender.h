@@ -13,7 +13,9 @@
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_set.h"
 
+#include "absl/time/time.h"
 #include "agent/logs/log_source.h"
+#include "common/log_entries.h"
 #include "common/mutex.h"
 #include "cronium/v1/agent_service.pb.h"
 
@@ -22,15 +24,18 @@ namespace cronium::agent {
 struct LogSenderOptions {
   // Data of one message, each chunk counted with kChunkOverheadBytes: eight full records of the
   // spool. The protocol's limit is 1 MiB.
-  size_t max_batch_bytes = 8 * (65536 + kChunkOverheadBytes);
+  size_t max_batch_bytes = 8 * (kMaxLogEntryBytes + kChunkOverheadBytes);
   // Of one execution before the next has its turn, so that a flood leaves room for the others. What
   // the others leave is filled in further turns.
-  size_t max_execution_batch_bytes = 2 * (65536 + kChunkOverheadBytes);
-  // A message with less data is a small one; of those at most max_small_batches are unacknowledged
-  // at a time. What comes in meanwhile gathers: a controller that is busy gets fewer and larger
-  // messages, one that is idle gets each line at once.
+  size_t max_execution_batch_bytes = 2 * (kMaxLogEntryBytes + kChunkOverheadBytes);
+  // A message with less data is a small one. While max_small_batches of them are unacknowledged,
+  // what comes in gathers: a controller that is busy gets fewer and larger messages, one that is
+  // idle gets each line at once. But not for longer than max_gather after the last small one: where
+  // the acknowledgement of one execution stays away (its part of the store has trouble), the others
+  // go on.
   size_t small_batch_bytes = 128 * 1024;
   size_t max_small_batches = 2;
+  absl::Duration max_gather = absl::Milliseconds(20);
 };
 
 // Decides what goes up the Log stream and when: the pump between LogCapture and a transport,
@@ -68,8 +73,11 @@ class LogSender {
 
   void OnResponse(const v1::UploadLogsResponse& response);
 
-  // The next message to write; nothing while there is none, no window left, or no stream.
-  std::optional<v1::UploadLogsRequest> NextBatch();
+  // The next message to write; nothing while there is none, no window left, no stream, or while
+  // output gathers. `now_ns` is CLOCK_BOOTTIME.
+  std::optional<v1::UploadLogsRequest> NextBatch(int64_t now_ns);
+  // When to call it again although nobody wakes: the end of gathering. The largest int64 for never.
+  int64_t NextTryNs() const;
 
   struct Stats {
     int64_t sent_bytes = 0;
@@ -108,10 +116,13 @@ class LogSender {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // How many bytes it put in, chunks' overhead included.
   size_t FillBatch(v1::LogBatch* batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Keeps count of what is unacknowledged.
-  void Sent(const v1::LogBatch& batch, size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool MustGather() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return small_batches_ >= options_.max_small_batches;
+  // Keeps count of what is unacknowledged: a message was made, and some of what was sent was
+  // acknowledged.
+  void Sent(const v1::LogBatch& batch, bool small, int64_t now_ns)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Credit(int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MustGather(int64_t now_ns) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return small_batches_ >= options_.max_small_batches && now_ns < gather_until_ns_;
   }
   bool AddChunks(const std::string& execution_id, Execution* execution, size_t max_bytes,
                  v1::LogBatch* batch, size_t* used) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -132,14 +143,17 @@ class LogSender {
   std::optional<int64_t> window_ ABSL_GUARDED_BY(mutex_);
   // The last batch stopped because of the window.
   bool window_full_ ABSL_GUARDED_BY(mutex_) = false;
-  // Messages that are not all acknowledged, oldest first: each execution in one is answered by one
-  // acknowledgement, in about this order. And how many of them are small.
+  // Messages that are not all acknowledged, oldest first; acknowledgements count in the order in
+  // which they come, whatever they are for. And how many of them are small.
   struct Unacknowledged {
-    int acks = 0;
+    int64_t bytes = 0;
     bool small = false;
   };
   std::deque<Unacknowledged> unacknowledged_ ABSL_GUARDED_BY(mutex_);
   size_t small_batches_ ABSL_GUARDED_BY(mutex_) = 0;
+  // What gathers waits no longer than this, and whether something does.
+  int64_t gather_until_ns_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool gathering_ ABSL_GUARDED_BY(mutex_) = false;
   absl::btree_map<std::string, Execution> executions_ ABSL_GUARDED_BY(mutex_);
   // Executions that may have something to send, in the order of their turns. Ids that are not in
   // executions_ any more are skipped.

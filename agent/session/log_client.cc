@@ -74,6 +74,7 @@ void LogClient::Run() {
     }
     for (const std::function<void()>& task : mailbox_.Receive(left)) task();
     if (connect_due()) Connect();
+    if (gathered()) Pump();
   }
 }
 
@@ -82,7 +83,9 @@ bool LogClient::Turn() {
   for (const std::function<void()>& task : tasks) task();
   const bool due = connect_due();
   if (due) Connect();
-  return due || !tasks.empty();
+  const bool pump = gathered();
+  if (pump) Pump();
+  return due || pump || !tasks.empty();
 }
 
 bool LogClient::connect_due() const {
@@ -90,8 +93,13 @@ bool LogClient::connect_due() const {
          Now() >= connect_at_ns_;
 }
 
+bool LogClient::gathered() const {
+  return stream_ != nullptr && !writing_ && !stopping_ && Now() >= sender_->NextTryNs();
+}
+
 int64_t LogClient::NextWakeNs() const {
-  return stream_ != nullptr || epoch_ == 0 || epoch_refused_ ? kNever : connect_at_ns_;
+  if (stream_ != nullptr) return writing_ || stopping_ ? kNever : sender_->NextTryNs();
+  return epoch_ == 0 || epoch_refused_ ? kNever : connect_at_ns_;
 }
 
 void LogClient::Connect() {
@@ -132,7 +140,7 @@ void LogClient::Connect() {
 
 void LogClient::Pump() {
   if (stream_ == nullptr || writing_ || stopping_) return;
-  std::optional<v1::UploadLogsRequest> request = sender_->NextBatch();
+  std::optional<v1::UploadLogsRequest> request = sender_->NextBatch(Now());
   if (!request.has_value()) return;
   writing_ = true;
   // Where it is closing already, OnClosed follows, and what was not acknowledged is sent again.

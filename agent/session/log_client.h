@@ -59,6 +59,8 @@ class LogClient {
   // All below is on the client's thread.
   void Run();
   bool connect_due() const;
+  // Output has gathered for long enough.
+  bool gathered() const;
   void Connect();
   void Pump();
   void OnClosed(const absl::Status& status);

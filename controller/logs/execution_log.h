@@ -70,7 +70,7 @@ class ExecutionLog {
   // Has changes that the index does not have yet.
   bool dirty = false;
   std::vector<std::shared_ptr<Subscriber>> subscribers;
-  // While there are any.
+  // While there are any and more is to come.
   std::shared_ptr<RecentChunks> recent;
   // The file of the newest segment, while it is written to. The writer's alone.
   std::shared_ptr<FrameFile> tail_file;

@@ -24,6 +24,11 @@ absl::StatusOr<ReadResult> LogReader::Read(uint64_t after_seq, int64_t max_bytes
       result.chunks.push_back(std::move(step->cut));
     } else if (step->kind == ReadStep::Kind::kRecent) {
       for (size_t i = 0; i < step->recent.size() && !full; ++i) {
+        // Nothing is copied in vain: the first goes on where the reader is, and each follows the
+        // other.
+        full = !result.chunks.empty() &&
+               bytes_ + static_cast<int64_t>(step->recent[i]->data().size()) > max_bytes_;
+        if (full) break;
         const auto taken = Take(*step->recent[i], &result);
         if (!taken.ok()) return taken.status();
         full = *taken;

@@ -91,8 +91,8 @@ absl::Status LogWriter::WriteHeads(Partition* partition, std::vector<Addition>* 
   }
   if (batch.frames.empty()) return absl::OkStatus();
   if (absl::Status status = Commit(batch); !status.ok()) return status;
-  for (const Addition& addition : *additions) {
-    if (addition.tail_slices.empty()) KeepRecent(partition, addition);
+  for (Addition& addition : *additions) {
+    if (addition.tail_slices.empty()) KeepRecent(partition, &addition);
   }
   partition->PublishHead(batch.frames);
   return absl::OkStatus();
@@ -140,17 +140,18 @@ absl::Status LogWriter::WriteTail(Partition* partition, Addition* addition) {
       if (!new_path.empty()) log->tail_file.reset();
       return status;
     }
-    if (slices.empty()) KeepRecent(partition, *addition);
+    if (slices.empty()) KeepRecent(partition, addition);
     partition->PublishTail(log, new_path, batch.frames);
   }
   return absl::OkStatus();
 }
 
-void LogWriter::KeepRecent(Partition* partition, const Addition& addition) {
-  const std::shared_ptr<RecentChunks> recent = partition->Recent(*addition.log);
+void LogWriter::KeepRecent(Partition* partition, Addition* addition) {
+  const std::shared_ptr<RecentChunks> recent = partition->Recent(*addition->log);
   if (recent == nullptr) return;
   // Where the round is repeated, for another log's sake, these have nothing left to write.
-  for (WriteRequest* request : addition.requests) recent->Add(std::exchange(request->chunks, {}));
+  for (WriteRequest* request : addition->requests) recent->Add(std::exchange(request->chunks, {}));
+  addition->slices.clear();
 }
 
 absl::Status LogWriter::OpenTail(Addition* addition) {

@@ -82,7 +82,7 @@ class LogWriter {
   absl::Status WriteHeads(Partition* partition, std::vector<Addition>* additions);
   absl::Status WriteTail(Partition* partition, Addition* addition);
   // All of the addition is durable: its chunks go to the log's followers.
-  static void KeepRecent(Partition* partition, const Addition& addition);
+  static void KeepRecent(Partition* partition, Addition* addition);
   // Opens the log's newest segment for writing.
   absl::Status OpenTail(Addition* addition);
   // Begins a new segment with the entry, and drops the oldest where there are too many.

@@ -484,6 +484,7 @@ void Partition::PublishFinish(const std::shared_ptr<ExecutionLog>& log) {
   {
     MutexLock lock(&mutex_);
     log->tail_file.reset();
+    log->recent.reset();
     if (const auto it = logs_.find(log->id()); it != logs_.end()) {
       lru_.splice(lru_.end(), lru_, it->second);
     }

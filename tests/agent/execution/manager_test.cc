@@ -135,7 +135,7 @@ class ManagerTest : public ::testing::Test {
     options.state_dir = folder_;
     options.slots = slots_;
     options.boot_id = boot_id_;
-    options.sweep_delay = absl::Milliseconds(200);
+    options.sweep_delay = absl::Milliseconds(500);
     auto manager = ExecutionManager::Create(
         options, {.clock = &clock_,
                   .runtime = runtime_.get(),
@@ -726,6 +726,37 @@ TEST_F(ManagerTest, AContainerThatTheEngineMakesAfterItsExecutionWasGivenUpIsFou
   config.labels = {{"cronium.cluster", "test"}, {"cronium.node", "node-1"}};
   late.Create(config, [&](const auto&) { created.set_value(); });
   created.get_future().get();
+  EXPECT_TRUE(runtime_->AwaitState(kJob, std::nullopt));
+}
+
+TEST_F(ManagerTest, SoIsOneThatComesWhileItsExecutionIsStillHeldAndOneAfterARestart) {
+  const auto create_late = [this] {
+    FakeRuntime late(engine_);
+    std::promise<void> created;
+    ContainerConfig config;
+    config.name = kJob;
+    config.image = "bash";
+    config.entrypoint = {"x"};
+    config.labels = {{"cronium.cluster", "test"}, {"cronium.node", "node-1"}};
+    late.Create(config, [&](const auto&) { created.set_value(); });
+    created.get_future().get();
+  };
+  StartAgent();
+  runtime_->FailNext(Method::kStart,
+                     MakeError(absl::StatusCode::kDeadlineExceeded, kEngineTimeout, "no answer"));
+  Welcome({kJob});
+  const v1::ExecutionReport end = uplink_.AwaitEnd(kJob);
+  ASSERT_TRUE(runtime_->AwaitState(kJob, std::nullopt));
+  create_late();
+  EXPECT_TRUE(runtime_->AwaitState(kJob, std::nullopt)) << "its end is not acknowledged yet";
+  StoreLog(end);
+  manager_->OnReportAck(end.report_seq());
+  Settle();
+  StopAgent();
+  StartAgent();
+  Welcome({});
+  Settle();
+  create_late();
   EXPECT_TRUE(runtime_->AwaitState(kJob, std::nullopt));
 }
 

@@ -86,7 +86,7 @@ int Main(int64_t bytes, int executions, size_t write_bytes) {
     sender.OnStreamOpen(1);
     int64_t messages = 0;
     for (;;) {
-      const auto request = sender.NextBatch();
+      const auto request = sender.NextBatch(RealClock().BoottimeNs());
       if (!request.has_value()) {
         MutexLock lock(&mutex);
         while (!woken && !done) wake.Wait(&mutex);

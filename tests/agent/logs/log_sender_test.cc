@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "absl/strings/str_cat.h"
@@ -76,7 +77,7 @@ class LogSenderTest : public testing::Test {
   // A stream, its hello sent and its window known.
   void OpenStream(uint64_t window) {
     sender_->OnStreamOpen(7);
-    const auto hello = sender_->NextBatch();
+    const auto hello = sender_->NextBatch(now_ns_);
     ASSERT_TRUE(hello.has_value());
     ASSERT_EQ(hello->hello().session_epoch(), 7u);
     v1::UploadLogsResponse response;
@@ -96,7 +97,7 @@ class LogSenderTest : public testing::Test {
   }
   // "exec_1:1-3" for each execution in the next message; "" where there is none.
   std::string Next() {
-    const auto request = sender_->NextBatch();
+    const auto request = sender_->NextBatch(now_ns_);
     if (!request.has_value()) return "";
     std::string text;
     for (const v1::ExecutionLogChunks& log : request->batch().logs()) {
@@ -109,15 +110,16 @@ class LogSenderTest : public testing::Test {
 
   FakeSource source_;
   int wakes_ = 0;
+  int64_t now_ns_ = 1'000'000'000;
   std::unique_ptr<LogSender> sender_;
 };
 
 TEST_F(LogSenderTest, SendsNothingBeforeTheStreamStandsAndTheWindowIsKnown) {
   Write("a", "x\n");
-  EXPECT_FALSE(sender_->NextBatch().has_value());
+  EXPECT_FALSE(sender_->NextBatch(now_ns_).has_value());
   sender_->OnStreamOpen(3);
-  EXPECT_EQ(sender_->NextBatch()->hello().session_epoch(), 3u);
-  EXPECT_FALSE(sender_->NextBatch().has_value());
+  EXPECT_EQ(sender_->NextBatch(now_ns_)->hello().session_epoch(), 3u);
+  EXPECT_FALSE(sender_->NextBatch(now_ns_).has_value());
   v1::UploadLogsResponse response;
   response.set_window_bytes(1000);
   sender_->OnResponse(response);
@@ -153,7 +155,7 @@ TEST_F(LogSenderTest, ExecutionsTakeTurns) {
   std::map<std::string, int> sent;
   bool quiet_sent = false;
   for (int i = 0; i < 6; ++i) {
-    const auto batch = sender_->NextBatch();
+    const auto batch = sender_->NextBatch(now_ns_);
     ASSERT_TRUE(batch.has_value());
     size_t bytes = 0;
     for (const auto& log : batch->batch().logs()) {
@@ -233,7 +235,7 @@ TEST_F(LogSenderTest, AReconnectGoesOnAfterWhatWasAcknowledged) {
   EXPECT_EQ(Next(), "a:1-5 b:1-2");
   Ack("a", 3, 6);
   sender_->OnStreamClosed();
-  EXPECT_FALSE(sender_->NextBatch().has_value());
+  EXPECT_FALSE(sender_->NextBatch(now_ns_).has_value());
   Write("b", "y\n");
   OpenStream(1 << 20);
   const std::string sent = Next();
@@ -287,7 +289,7 @@ TEST_F(LogSenderTest, SmallChunksCountWithTheirOverhead) {
         .max_execution_batch_bytes = 10 * kChunkOverheadBytes});
   OpenStream(1 << 20);
   Write("a", "x", 1000);
-  const auto batch = sender_->NextBatch();
+  const auto batch = sender_->NextBatch(now_ns_);
   EXPECT_LE(batch->batch().logs(0).chunks_size(), 10);
 }
 
@@ -325,6 +327,42 @@ TEST_F(LogSenderTest, WhatComesWhileTwoSmallMessagesAreUnacknowledgedGathers) {
   EXPECT_EQ(Next(), "") << "half of a message is acknowledged";
   Ack("b", 1, 2);
   EXPECT_EQ(Next(), "a:5-5");
+}
+
+TEST_F(LogSenderTest, OneWhoseAcknowledgementsStayAwayHoldsUpTheOthersOnlyForAMoment) {
+  Make({.max_gather = absl::Milliseconds(20)});
+  OpenStream(1 << 20);
+  Write("stuck", "1\n");
+  EXPECT_EQ(Next(), "stuck:1-1");
+  Write("stuck", "2\n");
+  EXPECT_EQ(Next(), "stuck:2-2");
+  EXPECT_EQ(sender_->NextTryNs(), std::numeric_limits<int64_t>::max()) << "nothing waits";
+  Write("b", "1\n");
+  EXPECT_EQ(Next(), "");
+  EXPECT_EQ(sender_->NextTryNs(), now_ns_ + 20'000'000);
+  now_ns_ = sender_->NextTryNs();
+  EXPECT_EQ(Next(), "b:1-1");
+  for (int seq = 2; seq < 50; ++seq) {
+    Ack("b", seq - 1, 2);
+    Write("b", "x\n");
+    std::string sent = Next();
+    if (sent.empty()) {
+      now_ns_ = sender_->NextTryNs();
+      sent = Next();
+    }
+    EXPECT_EQ(sent, absl::StrCat("b:", seq, "-", seq));
+  }
+}
+
+TEST_F(LogSenderTest, AnAcknowledgementMayCoverSeveralMessages) {
+  OpenStream(1 << 20);
+  for (int seq = 1; seq < 20; seq += 2) {
+    for (const int one : {seq, seq + 1}) {
+      Write("a", "x\n");
+      EXPECT_EQ(Next(), absl::StrCat("a:", one, "-", one));
+    }
+    Ack("a", seq + 1, 4);
+  }
 }
 
 TEST_F(LogSenderTest, LargeMessagesDoNotWaitForAcknowledgements) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What ThreadSanitizer sees of gRPC (tools/sanitizers/tsan_sync.cc), and that it is not told to
+// What ThreadSanitizer sees of gRPC (tools/sanitizers/tsan_sync_*.cc), and that it is not told to
 // look away.
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>

@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/error.h"
+#include "common/fault.h"
 #include "common/mutex.h"
 #include "tests/controller/logs/log_test_support.h"
 #include "tests/controller/store/temp_dir.h"
@@ -599,6 +600,44 @@ TEST_F(LogStoreTest, AFollowerThatKeepsUpReadsFromMemoryAndALaterOneFromDisk) {
   EXPECT_FALSE(store().Read(Key(), 2, 1000).ok()) << "nothing is kept for nobody";
   std::filesystem::copy_file(copy, frames, std::filesystem::copy_options::overwrite_existing);
   EXPECT_EQ(Entries(ReadAll(store(), Key())), from_both);
+}
+
+TEST_F(LogStoreTest, ARoundThatIsRepeatedForOneLogLeavesTheOthersAndTheirFollowersWhole) {
+  Open({.min_backoff = absl::Milliseconds(1), .max_backoff = absl::Milliseconds(5)});
+  const LogKey followed = Key();
+  const LogKey large = Key("exec_000000000002");
+  auto subscription = store().Subscribe(followed, [](uint64_t) {});
+  ASSERT_TRUE(subscription.ok()) << subscription.status();
+  // In one round: the head of both is written, and then the tail of the large one, which fails
+  // once.
+  store().Pause(absl::ResourceExhaustedError("not yet"));
+  std::vector<std::future<Appended>> appends;
+  appends.push_back(AppendAsync(store(), followed, {Chunk(1, "1\n2\n")}, LogStore::kMinLimitBytes));
+  const std::string noise = Noise(400'000, 5);
+  std::vector<v1::LogChunk> chunks = {Chunk(1, noise.substr(0, 200'000))};
+  chunks.push_back(Chunk(1 + chunks[0].entry_count(), noise.substr(200'000)));
+  const uint64_t last = chunks[0].entry_count() + chunks[1].entry_count();
+  appends.push_back(AppendAsync(store(), large, chunks, LogStore::kMinLimitBytes));
+  appends.push_back(AppendAsync(store(), followed, {Chunk(3, "3\n")}, LogStore::kMinLimitBytes));
+  std::atomic<int> writes = 0;
+  SetFaultHook([&writes](absl::string_view name) {
+    return name == "controller.logs.write" && ++writes == 2;
+  });
+  store().Pause(absl::OkStatus());
+  const uint64_t durable[] = {3, last, 3};
+  for (size_t i = 0; i < appends.size(); ++i) {
+    const Appended result = appends[i].get();
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_FALSE(result->rewind);
+    EXPECT_EQ(result->durable_seq, durable[i]);
+  }
+  SetFaultHook(nullptr);
+  EXPECT_GE(writes, 3) << "the second failed";
+  EXPECT_THAT(Entries(ReadAll(store(), followed)),
+              ElementsAre(Entry{1, kOut, "1\n"}, Entry{2, kOut, "2\n"}, Entry{3, kOut, "3\n"}));
+  std::string all;
+  for (const Entry& entry : Entries(ReadAll(store(), large))) all += entry.data;
+  EXPECT_EQ(all, noise);
 }
 
 // ---- Removal and pauses

@@ -271,12 +271,8 @@ class BareStream {
   std::unique_ptr<ChildProcess> server_;
 };
 
-// Data of one message of the Log stream while so many executions flood it.
-size_t MessageBytes(int executions) {
-  const agent::LogSenderOptions sender;
-  return std::min(sender.max_batch_bytes,
-                  sender.max_execution_batch_bytes * static_cast<size_t>(executions));
-}
+// Data of one message of the Log stream while executions flood it.
+size_t MessageBytes() { return agent::LogSenderOptions().max_batch_bytes; }
 
 SourceLoad FullLoad(const Flags& flags, int executions) {
   SourceLoad load;
@@ -299,7 +295,7 @@ absl::Status Measure(const Flags& flags, int executions, const BareStream& bare,
                      LogCluster* cluster, Report* report) {
   absl::PrintF("%d execution%s\n", executions, executions == 1 ? "" : "s");
   std::vector<double> bare_rates;
-  const size_t message_bytes = MessageBytes(executions);
+  const size_t message_bytes = MessageBytes();
   const auto run_bare = [&]() -> absl::Status {
     if (!flags.Does("bare")) return absl::OkStatus();
     return bare.Run(message_bytes, flags.bare_seconds, &bare_rates);
