@@ -54,6 +54,8 @@ class Bed {
     options.socket_dir = folder_;
     options.client.dev_node = "web-1";
     options.rate_limit_per_minute = 0;
+    // libmicrohttpd misses an end that comes with the last bytes: such a connection goes by this.
+    options.server.idle_timeout = absl::Seconds(4);
     options.client.retry_for = absl::Seconds(5);
     gateway_ =
         Gateway::Start(options,

@@ -97,7 +97,7 @@ void Checker::CheckJob(const v1::Job& job, bool is_new) {
   } else {
     const auto before = jobs_.find(job.id());
     if (before == jobs_.end()) scheduler_->Fail(absl::StrCat("update of no job: ", job.id()));
-    if (before->second.collected) {
+    if (before->second.collected_at.has_value()) {
       scheduler_->Fail(absl::StrCat("update of a collected job: ", job.id()));
     }
     const v1::Job& was = before->second.job;
@@ -133,7 +133,8 @@ void Checker::CheckCollected(const std::string& job_id) {
   if (!known.ended_at.has_value()) {
     scheduler_->Fail(absl::StrCat("job ", job_id, " is collected and has not ended"));
   }
-  known.collected = true;
+  known.collected_at = scheduler_->now();
+  scheduler_->Trace("retention", job_id, " is collected");
 }
 
 uint64_t Checker::CheckShown(const v1::Job& job) const {
@@ -162,6 +163,14 @@ std::vector<std::string> Checker::EndedSince(absl::Duration time) const {
     if (known.ended_at.has_value() && *known.ended_at > time) ended.push_back(id);
   }
   return ended;
+}
+
+std::vector<std::string> Checker::CollectedSince(absl::Duration time) const {
+  std::vector<std::string> collected;
+  for (const auto& [id, known] : jobs_) {
+    if (known.collected_at.has_value() && *known.collected_at >= time) collected.push_back(id);
+  }
+  return collected;
 }
 
 void Checker::CheckExecution(const v1::Execution& execution) {

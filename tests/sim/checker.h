@@ -43,6 +43,7 @@ class Checker {
   // Versions of all jobs that have not ended, or of this one whether it has or not.
   std::map<std::string, uint64_t> Versions(const std::string& job_id) const;
   std::vector<std::string> EndedSince(absl::Duration time) const;
+  std::vector<std::string> CollectedSince(absl::Duration time) const;
   bool EndedBefore(const std::string& job_id, absl::Duration time) const;
 
   bool AllEnded() const;
@@ -77,7 +78,7 @@ class Checker {
     // By version.
     std::map<uint64_t, v1::JobState> states;
     std::optional<absl::Duration> ended_at;
-    bool collected = false;
+    std::optional<absl::Duration> collected_at;
   };
 
   std::map<std::string, KnownJob> jobs_;

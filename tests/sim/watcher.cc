@@ -22,6 +22,7 @@ void Watcher::Connect(controller::JobFeed* feed) {
   }
   if (!request.has_ended_since()) since_ = scheduler_->now();
   present_ = checker_->Versions(job_id_);
+  reads_store_ = true;
   watch_ = std::make_unique<controller::JobWatch>(
       controller::JobWatchSources{.store = store_, .feed = feed, .present = [](v1::Job*) {}},
       "default", request, [this] { reader_.Wake(); });
@@ -29,6 +30,11 @@ void Watcher::Connect(controller::JobFeed* feed) {
 }
 
 void Watcher::Pump() {
+  if (watch_ != nullptr && std::exchange(reads_store_, false)) {
+    for (std::string& job : checker_->CollectedSince(disconnected_at_)) {
+      removed_meanwhile_.insert(std::move(job));
+    }
+  }
   while (watch_ != nullptr) {
     v1::WatchJobsResponse message;
     const absl::StatusOr<bool> more = watch_->Advance(&message);
@@ -76,6 +82,7 @@ void Watcher::CheckEnd() const {
   }
   // Those that had ended before are not shown.
   for (const std::string& job : checker_->EndedSince(since_)) {
+    if (removed_meanwhile_.contains(job)) continue;
     const auto it = seen_.find(job);
     if (it == seen_.end() || !it->second.ended) {
       scheduler_->Fail(absl::StrCat("who watches all jobs did not see the end of ", job));

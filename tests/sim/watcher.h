@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -37,7 +38,10 @@ class Watcher {
   // A controller is there, and tells of changes through `feed`.
   void Connect(controller::JobFeed* feed);
   // It is gone.
-  void Disconnect() { watch_.reset(); }
+  void Disconnect() {
+    if (watch_ != nullptr) disconnected_at_ = scheduler_->now();
+    watch_.reset();
+  }
   // The controller's wall clock was set: the times of its ends lead nowhere any more.
   void OnClockSet() { may_resume_ = false; }
   // At the end of the run, when everything has ended.
@@ -64,6 +68,11 @@ class Watcher {
   absl::Duration since_;
   std::optional<google::protobuf::Timestamp> resume_time_;
   bool may_resume_ = true;
+  // When the call before this one was cut off, and jobs that retention removed before this one read
+  // the store: it cannot show them.
+  absl::Duration disconnected_at_;
+  bool reads_store_ = false;
+  std::set<std::string> removed_meanwhile_;
   // Over all calls, by job.
   std::map<std::string, Seen> seen_;
 };
