@@ -80,7 +80,7 @@ Effects ExecutionMachine::Begin(int64_t now) {
 }
 
 Effects ExecutionMachine::Recover(std::optional<ContainerState> found, int64_t now,
-                                  bool may_have_begun) {
+                                  bool may_have_begun, absl::string_view found_id) {
   now_ = now;
   if (alive() && record_.state == v1::EXECUTION_STATE_ASSIGNED) {
     record_.state = v1::EXECUTION_STATE_PREPARING;
@@ -88,11 +88,17 @@ Effects ExecutionMachine::Recover(std::optional<ContainerState> found, int64_t n
     Report(v1::EXECUTION_STATE_PREPARING);
   }
   const bool ran = record_.state >= v1::EXECUTION_STATE_RUNNING;
-  if (found == ContainerState::kCreated && ran) {
-    // Not one to be started: what ran is gone, and an earlier create was carried out late. It only
-    // goes.
+  const bool another =
+      !record_.container_id.empty() && !found_id.empty() && found_id != record_.container_id;
+  if ((another && may_have_begun) || (found == ContainerState::kCreated && ran)) {
+    // Not one to be started or attached to: what may have run is gone, and an earlier create was
+    // carried out late. It only goes.
     maybe_created_ = true;
     found.reset();
+  }
+  if (found.has_value() && !found_id.empty() && record_.container_id != found_id) {
+    record_.container_id = std::string(found_id);
+    effects_.save = true;
   }
   if (!found.has_value()) {
     engine_ = Engine::kAbsent;
@@ -156,8 +162,10 @@ Effects ExecutionMachine::OnCreated(const absl::StatusOr<std::string>& container
   if (status.ok()) {
     engine_ = Engine::kCreated;
     engine_trouble_since_ns_ = 0;
-    // Goes into the journal with the next change: the container is found by its name.
+    // In the journal before it is started: should it go, one that an earlier create makes late is
+    // told from it.
     record_.container_id = *container_id;
+    effects_.save = true;
   } else if (ErrorReason(status) == kImageNotFound && !image_prepared_) {
     image_missing_ = true;
     maybe_created_ = false;

@@ -101,7 +101,8 @@ class ExecutionMachine {
   Effects Begin(int64_t now);
   // What the engine has of it: nothing, or a container in this state. may_have_begun: a container
   // may have been started before; where there is none now, it is not begun again.
-  Effects Recover(std::optional<ContainerState> found, int64_t now, bool may_have_begun = false);
+  Effects Recover(std::optional<ContainerState> found, int64_t now, bool may_have_begun = false,
+                  absl::string_view found_id = "");
   // The host was started anew: whatever ran is gone. `last_seq` is what the spool still has.
   Effects LoseToReboot(uint64_t last_seq, int64_t now);
 

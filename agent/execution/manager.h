@@ -274,6 +274,8 @@ class ExecutionManager : public SessionEvents {
   // Containers of this node that no entry is for. Kept until the controller has said what it wants.
   struct Leftover {
     ContainerState state = ContainerState::kCreated;
+    // The engine's.
+    std::string container_id;
     bool removing = false;
   };
   std::map<std::string, Leftover> leftovers_;

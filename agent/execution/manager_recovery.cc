@@ -132,19 +132,22 @@ void ExecutionManager::Listed(absl::StatusOr<std::vector<ContainerInfo>> contain
   }
   listed_ = true;
   for (const ContainerInfo& container : *containers) {
-    leftovers_[container.name] = {.state = container.state};
+    leftovers_[container.name] = {.state = container.state, .container_id = container.id};
   }
   std::vector<std::string> ids;
   for (const auto& [id, entry] : entries_) ids.push_back(id);
   for (const std::string& id : ids) {
     std::optional<ContainerState> found;
+    std::string container_id;
     const auto it = leftovers_.find(id);
     if (it != leftovers_.end()) {
       found = it->second.state;
+      container_id = it->second.container_id;
       leftovers_.erase(it);
     }
     Entry* entry = Find(id);
-    Apply(entry, entry->machine.Recover(found, Now(), /*may_have_begun=*/entry->has_lease_file));
+    Apply(entry, entry->machine.Recover(found, Now(), /*may_have_begun=*/entry->has_lease_file,
+                                        container_id));
   }
   // An earlier life of the agent may have left calls in doubt.
   SweepLater();
@@ -208,7 +211,8 @@ void ExecutionManager::Swept(const absl::StatusOr<std::vector<ContainerInfo>>& c
   for (const ContainerInfo& container : *containers) {
     const Entry* entry = Find(container.name);
     if (entry != nullptr && !entry->machine.container_gone()) continue;
-    leftovers_.try_emplace(container.name, Leftover{.state = container.state});
+    leftovers_.try_emplace(container.name,
+                           Leftover{.state = container.state, .container_id = container.id});
   }
   if (!leftovers_.empty()) DropLeftovers();
 }

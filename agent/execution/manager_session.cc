@@ -157,9 +157,10 @@ void ExecutionManager::Accept(const v1::Assignment& assignment) {
   }
   const auto leftover = leftovers_.find(id);
   if (leftover != leftovers_.end()) {
-    const ContainerState state = leftover->second.state;
+    const Leftover found = std::move(leftover->second);
     leftovers_.erase(leftover);
-    Apply(entry, entry->machine.Recover(state, Now()));
+    Apply(entry,
+          entry->machine.Recover(found.state, Now(), /*may_have_begun=*/false, found.container_id));
   } else if (entry->machine.alive() && !assignment.began()) {
     Apply(entry, entry->machine.Begin(Now()));
   } else {

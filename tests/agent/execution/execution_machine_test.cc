@@ -765,6 +765,23 @@ TEST_F(ExecutionMachineTest, ACreatedContainerIsNotTheOneThatRanAndOnlyGoes) {
   EXPECT_EQ(End().last_seq(), 7u);
 }
 
+TEST_F(ExecutionMachineTest, AContainerOfAnotherIdIsNotTheOneThatMayHaveRun) {
+  for (const ContainerState state : {ContainerState::kCreated, ContainerState::kRunning}) {
+    Make({.state = v1::EXECUTION_STATE_PREPARING, .container_id = "c1", .accepted_ns = now_});
+    Took(machine_->Recover(state, now_, /*may_have_begun=*/true, "c2"));
+    EXPECT_THAT(calls_, ElementsAre(Call::kReopenRun)) << "not started, nor waited for";
+    RunReady();
+    EXPECT_THAT(calls_, ElementsAre(Call::kRemove));
+  }
+  Make({.state = v1::EXECUTION_STATE_PREPARING, .container_id = "c1", .accepted_ns = now_});
+  Took(machine_->Recover(ContainerState::kCreated, now_, /*may_have_begun=*/true, "c1"));
+  EXPECT_THAT(calls_, ElementsAre(Call::kMakeRun)) << "its own is started";
+  Make({.state = v1::EXECUTION_STATE_PREPARING, .container_id = "c1", .accepted_ns = now_});
+  Took(machine_->Recover(ContainerState::kCreated, now_, /*may_have_begun=*/false, "c2"));
+  EXPECT_THAT(calls_, ElementsAre(Call::kMakeRun)) << "nothing was begun: it is taken";
+  EXPECT_EQ(machine_->record().container_id, "c2");
+}
+
 TEST_F(ExecutionMachineTest, ARestartDoesNotRenewTheRunTimeout) {
   Make({.state = v1::EXECUTION_STATE_RUNNING,
         .accepted_ns = 1,
