@@ -37,6 +37,7 @@ void ControllerClient::Start(std::shared_ptr<RetryingCall> call, const CallOptio
   policy.execution_token = call_options.execution_token;
   policy.dev_node = options_.dev_node;
   policy.on_retry = [this] { metrics_->CallRetried(); };
+  policy.on_answer = [this](const absl::Status& status) { CountRefusal(status); };
   policy.on_end = [this](RetryingCall* ended, const absl::Status& status) { OnEnd(ended, status); };
   bool shut_down;
   {
@@ -56,7 +57,6 @@ void ControllerClient::OnEnd(RetryingCall* call, const absl::Status& status) {
                             status.code() == absl::StatusCode::kDeadlineExceeded) &&
                            ErrorReason(status).empty();
   if (unreachable) metrics_->CallFailed();
-  CountRefusal(status);
   if (reachable_.exchange(!unreachable) == unreachable) {
     if (unreachable) {
       LogWarning("the controller does not answer", {{"reason", status}});

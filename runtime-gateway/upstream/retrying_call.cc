@@ -115,6 +115,7 @@ void RetryingCall::End(absl::Status status) {
     repeated = repeated_;
     pause_.reset();
   }
+  policy_.on_answer(status);
   done_(status, repeated);
   policy_.on_end(this, status);
 }

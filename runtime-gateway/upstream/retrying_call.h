@@ -40,6 +40,8 @@ class RetryingCall : public std::enable_shared_from_this<RetryingCall> {
     std::string execution_token;
     std::string dev_node;
     std::function<void()> on_retry;
+    // Before `done`, so that who has the answer finds it counted.
+    std::function<void(const absl::Status&)> on_answer;
     // After `done`: nothing of this call is in use any more but the call itself.
     std::function<void(RetryingCall*, const absl::Status&)> on_end;
   };
