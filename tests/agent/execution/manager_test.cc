@@ -238,6 +238,18 @@ class ManagerTest : public ::testing::Test {
     FakeRuntime outside(engine_);
     EXPECT_TRUE(outside.Exit(id, {.exit_code = exit_code}));
   }
+  // What the engine makes without the agent: a call that it gets round to late.
+  void CreateOutside(const std::string& id) {
+    FakeRuntime outside(engine_);
+    std::promise<void> created;
+    ContainerConfig config;
+    config.name = id;
+    config.image = "bash";
+    config.entrypoint = {"x"};
+    config.labels = {{"cronium.cluster", "test"}, {"cronium.node", "node-1"}};
+    outside.Create(config, [&](const auto&) { created.set_value(); });
+    created.get_future().get();
+  }
   void RunToEnd(const std::string& id, int exit_code) {
     uplink_.AwaitState(id, v1::EXECUTION_STATE_RUNNING);
     init_.End(id, exit_code);
@@ -716,38 +728,18 @@ TEST_F(ManagerTest, AContainerThatTheEngineMakesAfterItsExecutionWasGivenUpIsFou
   manager_->OnReportAck(end.report_seq());
   Settle();
   EXPECT_THAT(Held(), IsEmpty());
-  // The engine gets round to it.
-  FakeRuntime late(engine_);
-  std::promise<void> created;
-  ContainerConfig config;
-  config.name = kJob;
-  config.image = "bash";
-  config.entrypoint = {"x"};
-  config.labels = {{"cronium.cluster", "test"}, {"cronium.node", "node-1"}};
-  late.Create(config, [&](const auto&) { created.set_value(); });
-  created.get_future().get();
+  CreateOutside(kJob);
   EXPECT_TRUE(runtime_->AwaitState(kJob, std::nullopt));
 }
 
 TEST_F(ManagerTest, SoIsOneThatComesWhileItsExecutionIsStillHeldAndOneAfterARestart) {
-  const auto create_late = [this] {
-    FakeRuntime late(engine_);
-    std::promise<void> created;
-    ContainerConfig config;
-    config.name = kJob;
-    config.image = "bash";
-    config.entrypoint = {"x"};
-    config.labels = {{"cronium.cluster", "test"}, {"cronium.node", "node-1"}};
-    late.Create(config, [&](const auto&) { created.set_value(); });
-    created.get_future().get();
-  };
   StartAgent();
   runtime_->FailNext(Method::kStart,
                      MakeError(absl::StatusCode::kDeadlineExceeded, kEngineTimeout, "no answer"));
   Welcome({kJob});
   const v1::ExecutionReport end = uplink_.AwaitEnd(kJob);
   ASSERT_TRUE(runtime_->AwaitState(kJob, std::nullopt));
-  create_late();
+  CreateOutside(kJob);
   EXPECT_TRUE(runtime_->AwaitState(kJob, std::nullopt)) << "its end is not acknowledged yet";
   StoreLog(end);
   manager_->OnReportAck(end.report_seq());
@@ -756,7 +748,7 @@ TEST_F(ManagerTest, SoIsOneThatComesWhileItsExecutionIsStillHeldAndOneAfterARest
   StartAgent();
   Welcome({});
   Settle();
-  create_late();
+  CreateOutside(kJob);
   EXPECT_TRUE(runtime_->AwaitState(kJob, std::nullopt));
 }
 
