@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "absl/strings/str_cat.h"
 #include "common/file.h"
 #include "log_test_util.h"
 #include "tests/agent/runtime/temp_folder.h"
@@ -193,6 +194,21 @@ TEST_F(ExecutionSpoolTest, CountsWhatItHoldsTheSameAfterReopening) {
   Open();
   EXPECT_EQ(spool_->spool_bytes(), rest);
   EXPECT_EQ(total_, rest);
+}
+
+TEST_F(ExecutionSpoolTest, AnAcknowledgementFreesTheSameWhetherWhatItCoversWasReadOrNot) {
+  for (int i = 0; i < 6; ++i) Capture(i % 2, absl::StrCat("line ", i, "\nand more\n"));
+  const std::vector<v1::LogChunk> chunks = All().chunks;
+  for (const v1::LogChunk& chunk : chunks) {
+    const uint64_t last = chunk.first_seq() + chunk.entry_count() - 1;
+    ASSERT_TRUE(spool_->Read(chunk.first_seq() - 1, 100'000).ok());
+    ASSERT_TRUE(spool_->Acknowledge(last).ok());
+    const int64_t read = spool_->State().spool_bytes;
+    // The index says it anew.
+    Open();
+    EXPECT_EQ(spool_->State().spool_bytes, read) << "after " << last;
+  }
+  EXPECT_EQ(spool_->State().spool_bytes, 0);
 }
 
 TEST_F(ExecutionSpoolTest, AcknowledgedBytesGiveTheirBlocksBack) {

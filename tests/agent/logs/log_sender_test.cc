@@ -365,6 +365,22 @@ TEST_F(LogSenderTest, AnAcknowledgementMayCoverSeveralMessages) {
   }
 }
 
+TEST_F(LogSenderTest, AnAcknowledgementThatCoversSeveralMessagesMakesRoomForAsMany) {
+  Make({.max_small_batches = 3});
+  OpenStream(1 << 20);
+  for (const std::string id : {"a", "a", "b"}) {
+    Write(id, "x\n");
+    EXPECT_NE(Next(), "");
+  }
+  Ack("a", 2, 4);
+  for (const std::string id : {"c", "d"}) {
+    Write(id, "x\n");
+    EXPECT_EQ(Next(), id + ":1-1") << "only b's is under way, and c's";
+  }
+  Write("e", "x\n");
+  EXPECT_EQ(Next(), "");
+}
+
 TEST_F(LogSenderTest, LargeMessagesDoNotWaitForAcknowledgements) {
   Make({.small_batch_bytes = 1000});
   OpenStream(1 << 20);
