@@ -6,11 +6,11 @@
 #include <atomic>
 #include <cstdint>
 
-// The rules of docs/protocol.md, P1 to P38. The code that carries one out says so with RuleApplied,
+// The rules of docs/protocol.md, P1 to P39. The code that carries one out says so with RuleApplied,
 // so that the simulation can count how often each was put to the test. Costs one relaxed load.
 namespace cronium {
 
-inline constexpr int kProtocolRules = 38;
+inline constexpr int kProtocolRules = 39;
 // Index: the rule's number.
 using RuleCounts = std::array<uint64_t, kProtocolRules + 1>;
 

@@ -51,6 +51,8 @@ absl::string_view CallName(Call call) {
       return "remove";
     case Call::kCloseLog:
       return "close log";
+    case Call::kDropRun:
+      return "drop run folder";
     case Call::kForget:
       return "forget";
   }
@@ -114,6 +116,12 @@ Effects ExecutionMachine::Recover(std::optional<ContainerState> found, int64_t n
     case ContainerState::kCreated:
       engine_ = Engine::kCreated;
       may_create_again_ = !may_have_begun;
+      if (may_have_begun && alive()) {
+        // docs/protocol.md P39: it may be about to be started, by a call that the engine has.
+        RuleApplied(39);
+        maybe_started_ = true;
+        Do(Call::kReopenRun, Pending::kRun);
+      }
       return Finish(now);
     case ContainerState::kRunning:
       engine_ = Engine::kStarted;
@@ -161,6 +169,7 @@ Effects ExecutionMachine::OnCreated(const absl::StatusOr<std::string>& container
   const absl::Status& status = container_id.status();
   if (status.ok()) {
     engine_ = Engine::kCreated;
+    maybe_created_ = false;
     engine_trouble_since_ns_ = 0;
     // In the journal before it is started: should it go, one that an earlier create makes late is
     // told from it.
@@ -261,7 +270,7 @@ Effects ExecutionMachine::OnRemoved(const absl::Status& status, int64_t now) {
   pending_ = Pending::kNone;
   removal_tried_ = true;
   if (status.ok()) {
-    engine_ = Engine::kGone;
+    engine_ = alive() && !stopping() ? Engine::kAbsent : Engine::kGone;
     maybe_created_ = false;
   } else {
     remove_retry_ns_ = now + kRemoveRetryNs;
@@ -271,7 +280,10 @@ Effects ExecutionMachine::OnRemoved(const absl::Status& status, int64_t now) {
 
 Effects ExecutionMachine::OnInitStatus(const StatusEvent& event, int64_t now) {
   now_ = now;
+  heard_ = true;
   switch (event.kind) {
+    case StatusEvent::Kind::kStarting:
+      break;
     case StatusEvent::Kind::kStarted:
       facts_.started = true;
       if (may_run()) MarkRunning();
@@ -309,6 +321,18 @@ Effects ExecutionMachine::OnInitStatus(const StatusEvent& event, int64_t now) {
 Effects ExecutionMachine::OnLogClosed(uint64_t last_seq, int64_t now) {
   log_ = LogCapture::kClosed;
   facts_.last_seq = last_seq;
+  return Finish(now);
+}
+
+// As it was before it was prepared for the first time.
+Effects ExecutionMachine::OnRunDropped(int64_t now) {
+  pending_ = Pending::kNone;
+  log_ = LogCapture::kNone;
+  run_ready_ = false;
+  maybe_started_ = false;
+  removal_tried_ = false;
+  record_.container_id.clear();
+  effects_.save = true;
   return Finish(now);
 }
 
@@ -435,7 +459,9 @@ void ExecutionMachine::RetryOrFail(const absl::Status& status) {
 // The next step towards a started container.
 void ExecutionMachine::Prepare() {
   if (pending_ != Pending::kNone || may_run()) return;
-  if (!run_ready_) {
+  if (maybe_started_) {
+    Replace();
+  } else if (!run_ready_) {
     Do(Call::kMakeRun, Pending::kRun);
   } else if (engine_ == Engine::kCreated) {
     Do(Call::kStart, Pending::kStart);
@@ -444,6 +470,22 @@ void ExecutionMachine::Prepare() {
       Do(Call::kPrepareImage, Pending::kImage);
     } else {
       Do(Call::kCreate, Pending::kCreate);
+    }
+  }
+}
+
+// docs/protocol.md P39: what became of the container that may be started yet is known once it is
+// gone. cronium-init says `starting` before the script begins, and here it was heard all the while.
+void ExecutionMachine::Replace() {
+  if (engine_ == Engine::kCreated) {
+    if (Due(remove_retry_ns_)) Do(Call::kRemove, Pending::kRemove);
+  } else if (LogIsClosed() && !IsPlainExit(facts_)) {
+    if (heard_ || facts_.last_seq > 0) {
+      engine_ = Engine::kGone;
+      SetStop(v1::END_REASON_RUNTIME_ERROR,
+              "it was started while its agent came back, and had to be ended");
+    } else {
+      Do(Call::kDropRun, Pending::kRun);
     }
   }
 }

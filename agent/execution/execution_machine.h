@@ -36,6 +36,8 @@ enum class Call {
   kRemove,        // by force                                       OnRemoved
   // Take what the FIFOs still hold, and close them.                 OnLogClosed
   kCloseLog,
+  // Of one that never began: run folder and empty log away.         OnRunDropped
+  kDropRun,
   // Drop the execution: from the journal, its log, its run folder.  (the machine's last word)
   kForget,
 };
@@ -99,8 +101,9 @@ class ExecutionMachine {
 
   // A new assignment, and the engine has nothing of that name.
   Effects Begin(int64_t now);
-  // What the engine has of it: nothing, or a container in this state. may_have_begun: a container
-  // may have been started before; where there is none now, it is not begun again.
+  // What the engine has of it: nothing, or a container in this state. may_have_begun: a start may
+  // have been asked for; where there is no container now, it is not begun again, and one that is
+  // only created makes place for another.
   Effects Recover(std::optional<ContainerState> found, int64_t now, bool may_have_begun = false,
                   absl::string_view found_id = "");
   // The host was started anew: whatever ran is gone. `last_seq` is what the spool still has.
@@ -117,6 +120,7 @@ class ExecutionMachine {
   Effects OnRemoved(const absl::Status& status, int64_t now);
   Effects OnInitStatus(const StatusEvent& event, int64_t now);
   Effects OnLogClosed(uint64_t last_seq, int64_t now);
+  Effects OnRunDropped(int64_t now);
 
   // CancelJob and whatever else the controller or the operator ends it for. The first reason
   // stands.
@@ -141,6 +145,10 @@ class ExecutionMachine {
 
   const std::string& id() const { return id_; }
   const ExecutionRecord& record() const { return record_; }
+  // What the engine is asked by: its id of the container, where no other can be meant.
+  const std::string& container() const {
+    return maybe_created_ || record_.container_id.empty() ? id_ : record_.container_id;
+  }
   // As Hello has it: FINALIZING too.
   v1::ExecutionState state() const;
   // Its end was reported, and its container removed: one of its name is not its own any more.
@@ -186,6 +194,7 @@ class ExecutionMachine {
   void SetStop(v1::EndReason reason, absl::string_view message);
   void RetryOrFail(const absl::Status& status);
   void Prepare();
+  void Replace();
   void KeepWaiting();
   void EndByItself();
   void EndUnstarted();
@@ -215,9 +224,12 @@ class ExecutionMachine {
   bool image_cancelled_ = false;
   // It was there, created and never started, when the agent came back.
   bool may_create_again_ = false;
-  // A create or start was not answered for certain: something may be there.
+  // A create or start was not answered for certain, or asked for by an agent that died: something
+  // may be there.
   bool maybe_created_ = false;
   bool maybe_started_ = false;
+  // cronium-init has said something.
+  bool heard_ = false;
   absl::Status start_error_;
   bool terminate_sent_ = false;
   bool removal_tried_ = false;

@@ -318,14 +318,15 @@ void ExecutionManager::Perform(const PendingCall& pending) {
       break;
     case Call::kWait:
       entry->wait_call =
-          runtime_->Wait(id, Answering<absl::StatusOr<ExitInfo>>(
-                                 *entry, [](Machine* machine, const absl::StatusOr<ExitInfo>& exit,
-                                            int64_t now) { return machine->OnExit(exit, now); }));
+          runtime_->Wait(entry->machine.container(),
+                         Answering<absl::StatusOr<ExitInfo>>(
+                             *entry, [](Machine* machine, const absl::StatusOr<ExitInfo>& exit,
+                                        int64_t now) { return machine->OnExit(exit, now); }));
       break;
     case Call::kTerminate:
     case Call::kKill:
       runtime_->Kill(
-          id, pending.call == Call::kKill ? SIGKILL : SIGTERM,
+          entry->machine.container(), pending.call == Call::kKill ? SIGKILL : SIGTERM,
           Answering<Status>(
               *entry, [call = pending.call](Machine* machine, const Status& status, int64_t now) {
                 return machine->OnSignalSent(call, status, now);
@@ -339,7 +340,7 @@ void ExecutionManager::Perform(const PendingCall& pending) {
         }
       }
       runtime_->Remove(
-          id, /*force=*/true,
+          entry->machine.container(), /*force=*/true,
           Answering<Status>(*entry, [](Machine* machine, const Status& status, int64_t now) {
             if (status.ok()) FaultOn("agent.removed");
             return machine->OnRemoved(status, now);
@@ -356,6 +357,9 @@ void ExecutionManager::Perform(const PendingCall& pending) {
       if (!status.ok()) Apply(entry, entry->machine.OnLogClosed(0, Now()));
       break;
     }
+    case Call::kDropRun:
+      DropRun(entry);
+      break;
     case Call::kForget:
       break;  // Apply's.
   }
@@ -428,11 +432,20 @@ void ExecutionManager::CallStart(Entry* entry) {
     return;
   }
   entry->has_lease_file = true;
-  runtime_->Start(id, Answering<absl::Status>(*entry, [](ExecutionMachine* machine,
-                                                         const absl::Status& status, int64_t now) {
+  runtime_->Start(entry->machine.container(),
+                  Answering<absl::Status>(*entry, [](ExecutionMachine* machine,
+                                                     const absl::Status& status, int64_t now) {
                     if (status.ok()) FaultOn("agent.started");
                     return machine->OnStarted(status, now);
                   }));
+}
+
+void ExecutionManager::DropRun(Entry* entry) {
+  DropFiles(entry->machine.id());
+  entry->has_lease_file = false;
+  entry->lease_over = false;
+  RenewLease(entry, /*now_due=*/true);
+  Apply(entry, entry->machine.OnRunDropped(Now()));
 }
 
 void ExecutionManager::DropFiles(const std::string& id) {

@@ -169,6 +169,7 @@ class ExecutionManager : public SessionEvents {
   absl::Status ReopenCapture(const Entry& entry);
   void CallCreate(Entry* entry);
   void CallStart(Entry* entry);
+  void DropRun(Entry* entry);
   void DropFiles(const std::string& id);
 
   // The entry, unless it was forgotten since.

@@ -30,6 +30,8 @@ std::string FormatStatusLine(std::string_view text) {
 
 std::string StatusWriter::Open(const std::string& path) { return OpenFifo(path, O_NONBLOCK, &fd_); }
 
+void StatusWriter::Starting() { Write("starting"); }
+
 void StatusWriter::Started(int64_t boottime_ns) { Write("started " + std::to_string(boottime_ns)); }
 
 void StatusWriter::Warning(std::string_view word, std::string_view text) {

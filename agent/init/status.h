@@ -21,7 +21,8 @@ std::string FormatStatusLine(std::string_view text);
 // Tells the agent what becomes of the job, through the FIFO `status`. Advisory: the exit code that
 // the engine reports is the authority, so a line that does not fit (64 KiB unread) is dropped.
 //
-//   started <boottime_ns>     the job's program runs
+//   starting                  the job's program is about to run
+//   started <boottime_ns>     it runs
 //   warning <word> <text>     it runs, but not as asked; word is workdir or relay
 //   error <word> <text>       it could not start; word is exec, lease or fifo
 //   relay <addr>:<port>       where the relay listens, when any free port was asked for
@@ -37,6 +38,7 @@ class StatusWriter {
   // An empty result is success; else it says what is wrong with the path.
   std::string Open(const std::string& path);
 
+  void Starting();
   void Started(int64_t boottime_ns);
   void Warning(std::string_view word, std::string_view text);
   void Error(std::string_view word, std::string_view text);

@@ -127,6 +127,7 @@ void Supervisor::StartChild() {
     FailToStart("fifo", error, kCannotStart);
     return;
   }
+  status_.Starting();
   const std::optional<ExecReport> report = child_.Start(&loop_,
                                                         {.script = options_.job_dir + "/script",
                                                          .command = options_.command,

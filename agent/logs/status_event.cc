@@ -21,7 +21,9 @@ std::optional<StatusEvent> ParseStatusLine(absl::string_view line) {
   using Kind = StatusEvent::Kind;
   StatusEvent event;
   const absl::string_view word = TakeWord(&line);
-  if (word == "started") {
+  if (word == "starting" && line.empty()) {
+    event.kind = Kind::kStarting;
+  } else if (word == "started") {
     event.kind = Kind::kStarted;
     if (!absl::SimpleAtoi(line, &event.boottime_ns)) return std::nullopt;
   } else if (word == "error") {

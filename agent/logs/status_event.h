@@ -14,6 +14,8 @@ namespace cronium::agent {
 // there too, so nothing that matters may rest on it alone; the engine's exit code is what counts.
 struct StatusEvent {
   enum class Kind {
+    // `starting`: the script is about to be executed.
+    kStarting,
     // `started <boottime_ns>`: the script was executed.
     kStarted,
     // `error <word> <text>`: it could not be; word is exec, workdir, lease or fifo.

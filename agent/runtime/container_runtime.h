@@ -151,6 +151,8 @@ using CallId = uint64_t;
 // returns; containers are left alone.
 //
 // Every call may be repeated after a failure: create, start, kill and remove find their work done.
+// An engine may carry a call out long after it was answered as failed. So `container` is a name, or
+// better the engine's id: then no later one of that name can be meant.
 // Thread-safe.
 class ContainerRuntime {
  public:
@@ -181,20 +183,20 @@ class ContainerRuntime {
 
   // Starts a container that was created. OK where it runs already. A container that has ended must
   // not be started: it would run again. FAILED_PRECONDITION and others carry why the engine could
-  // not start it.
-  virtual void Start(const std::string& name, Done done) = 0;
+  // not start it, NOT_FOUND (kContainerNotFound) that it is gone.
+  virtual void Start(const std::string& container, Done done) = 0;
 
   // Answers once the container has ended, or at once where it has: call it after Start answered, or
   // for one that ListOurs shows. FAILED_PRECONDITION where it was never started, NOT_FOUND
   // (kContainerNotFound) where it is gone. No timeout: an engine that goes away is waited for.
-  virtual CallId Wait(const std::string& name, WaitDone done) = 0;
+  virtual CallId Wait(const std::string& container, WaitDone done) = 0;
 
   // Sends a signal to pid 1. OK where it does not run (any more).
-  virtual void Kill(const std::string& name, int signal, Done done) = 0;
+  virtual void Kill(const std::string& container, int signal, Done done) = 0;
 
   // OK once there is no such container. With force a running one is killed first, else
   // FAILED_PRECONDITION.
-  virtual void Remove(const std::string& name, bool force, Done done) = 0;
+  virtual void Remove(const std::string& container, bool force, Done done) = 0;
 
   // All containers that carry all of `labels`, in every state. A listing that failed is an error,
   // never a short list.

@@ -34,6 +34,13 @@ bool HasAll(const std::map<std::string, std::string>& labels,
 
 }  // namespace
 
+std::map<std::string, FakeEngine::Container>::iterator FakeEngine::Find(
+    const std::string& container) {
+  return std::find_if(containers_.begin(), containers_.end(), [&](const auto& entry) {
+    return entry.first == container || entry.second.id == container;
+  });
+}
+
 bool FakeEngine::End(const std::string& name, ExitInfo exit) {
   const auto found = containers_.find(name);
   if (found == containers_.end() || found->second.state != ContainerState::kRunning) return false;
@@ -138,6 +145,12 @@ CallId FakeRuntime::Enqueue(Method method, std::string text, std::function<void(
   calls_.push_back({id, method, std::move(text), std::move(run), std::move(fail)});
   engine_->changed_.NotifyAll();
   return id;
+}
+
+std::string FakeRuntime::NameOf(const std::string& container) {
+  MutexLock lock(&engine_->mutex_);
+  const auto found = engine_->Find(container);
+  return found == engine_->containers_.end() ? container : found->first;
 }
 
 // --- What the test does
@@ -282,18 +295,18 @@ void FakeRuntime::Create(const ContainerConfig& config, CreateDone done) {
       done);
 }
 
-void FakeRuntime::Start(const std::string& name, Done done) {
+void FakeRuntime::Start(const std::string& container, Done done) {
   Enqueue(
-      Method::kStart, absl::StrCat("start ", name),
-      [this, name, done] {
+      Method::kStart, absl::StrCat("start ", NameOf(container)),
+      [this, container, done] {
         std::function<void(const ContainerConfig&)> on_start;
         ContainerConfig config;
         absl::Status status;
         {
           MutexLock lock(&engine_->mutex_);
-          const auto found = engine_->containers_.find(name);
+          const auto found = engine_->Find(container);
           if (found == engine_->containers_.end()) {
-            status = NoContainer(name);
+            status = NoContainer(container);
           } else if (found->second.state != ContainerState::kRunning) {
             found->second.state = ContainerState::kRunning;
             found->second.exit.started_at = absl::Now();
@@ -308,27 +321,28 @@ void FakeRuntime::Start(const std::string& name, Done done) {
       done);
 }
 
-CallId FakeRuntime::Wait(const std::string& name, WaitDone done) {
+CallId FakeRuntime::Wait(const std::string& container, WaitDone done) {
+  const std::string name = NameOf(container);
   // The id is known only once the call is queued, and the thread may carry it out before that:
   // hence under one lock.
   MutexLock lock(&engine_->mutex_);
   const CallId id = next_call_++;
   calls_.push_back({id, Method::kWait, absl::StrCat("wait ", name),
-                    [this, id, name, done] {
+                    [this, id, container, done] {
                       absl::StatusOr<ExitInfo> result;
                       {
                         MutexLock lock(&engine_->mutex_);
-                        const auto found = engine_->containers_.find(name);
+                        const auto found = engine_->Find(container);
                         if (found == engine_->containers_.end()) {
-                          result = NoContainer(name);
+                          result = NoContainer(container);
                         } else if (found->second.state == ContainerState::kCreated) {
-                          result =
-                              MakeError(absl::StatusCode::kFailedPrecondition, kEngineError,
-                                        absl::StrCat("container ", name, " was never started"));
+                          result = MakeError(
+                              absl::StatusCode::kFailedPrecondition, kEngineError,
+                              absl::StrCat("container ", container, " was never started"));
                         } else if (found->second.state == ContainerState::kEnded) {
                           result = found->second.exit;
                         } else {
-                          engine_->waiters_.push_back({this, id, name, done});
+                          engine_->waiters_.push_back({this, id, found->first, done});
                           return;
                         }
                       }
@@ -339,18 +353,19 @@ CallId FakeRuntime::Wait(const std::string& name, WaitDone done) {
   return id;
 }
 
-void FakeRuntime::Kill(const std::string& name, int signal, Done done) {
+void FakeRuntime::Kill(const std::string& container, int signal, Done done) {
   Enqueue(
-      Method::kKill, absl::StrCat("kill ", name, " ", signal),
-      [this, name, signal, done] {
+      Method::kKill, absl::StrCat("kill ", NameOf(container), " ", signal),
+      [this, container, signal, done] {
         absl::Status status;
         {
           MutexLock lock(&engine_->mutex_);
-          if (!engine_->containers_.contains(name)) {
-            status = NoContainer(name);
+          const auto found = engine_->Find(container);
+          if (found == engine_->containers_.end()) {
+            status = NoContainer(container);
           } else if (signal == SIGKILL ||
                      (signals_end_ && (signal == SIGTERM || signal == SIGINT))) {
-            engine_->End(name, {.exit_code = 128 + signal});
+            engine_->End(found->first, {.exit_code = 128 + signal});
           }
         }
         done(status);
@@ -358,22 +373,22 @@ void FakeRuntime::Kill(const std::string& name, int signal, Done done) {
       done);
 }
 
-void FakeRuntime::Remove(const std::string& name, bool force, Done done) {
+void FakeRuntime::Remove(const std::string& container, bool force, Done done) {
   Enqueue(
-      Method::kRemove, absl::StrCat("remove ", name),
-      [this, name, force, done] {
+      Method::kRemove, absl::StrCat("remove ", NameOf(container)),
+      [this, container, force, done] {
         absl::Status status;
         {
           MutexLock lock(&engine_->mutex_);
-          const auto found = engine_->containers_.find(name);
+          const auto found = engine_->Find(container);
           if (found != engine_->containers_.end()) {
             const bool running = found->second.state == ContainerState::kRunning;
             if (running && !force) {
               status = MakeError(absl::StatusCode::kFailedPrecondition, kEngineError,
-                                 absl::StrCat("container ", name, " is running"));
+                                 absl::StrCat("container ", container, " is running"));
             } else {
-              if (running) engine_->End(name, {.exit_code = 128 + SIGKILL});
-              engine_->containers_.erase(name);
+              if (running) engine_->End(found->first, {.exit_code = 128 + SIGKILL});
+              engine_->containers_.erase(found);
               engine_->changed_.NotifyAll();
             }
           }

@@ -78,7 +78,7 @@ class FakeRuntime : public ContainerRuntime {
   // Waits until a call like this, for example "kill exec_1 15", is being carried out.
   bool AwaitCall(const std::string& call);
   // "create exec_1", "start exec_1", "kill exec_1 15", "remove exec_1", ... in the order in which
-  // they were carried out.
+  // they were carried out; with the container's name, also where its id was given.
   std::vector<std::string> Calls() const;
 
   // --- ContainerRuntime
@@ -86,10 +86,10 @@ class FakeRuntime : public ContainerRuntime {
 
   CallId PrepareImage(const std::string& image, ProgressFn progress, Done done) override;
   void Create(const ContainerConfig& config, CreateDone done) override;
-  void Start(const std::string& name, Done done) override;
-  CallId Wait(const std::string& name, WaitDone done) override;
-  void Kill(const std::string& name, int signal, Done done) override;
-  void Remove(const std::string& name, bool force, Done done) override;
+  void Start(const std::string& container, Done done) override;
+  CallId Wait(const std::string& container, WaitDone done) override;
+  void Kill(const std::string& container, int signal, Done done) override;
+  void Remove(const std::string& container, bool force, Done done) override;
   void ListOurs(const std::map<std::string, std::string>& labels, ListDone done) override;
   void Ping(PingDone done) override;
   void Cancel(CallId call) override;
@@ -109,6 +109,8 @@ class FakeRuntime : public ContainerRuntime {
   CallId Enqueue(Method method, std::string text, std::function<void()> run,
                  std::function<void(absl::Status)> fail);
   void Run();
+  // The container's, or what was asked for where there is none.
+  std::string NameOf(const std::string& container);
   // The first call whose method is not held; nothing where there is none.
   bool TakeCall(Call* call, absl::Status* failure);
 
@@ -143,6 +145,9 @@ class FakeEngine {
     ContainerRuntime::WaitDone done;
   };
 
+  // By name or id.
+  std::map<std::string, Container>::iterator Find(const std::string& container)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends a running container and answers who waits for it.
   bool End(const std::string& name, ExitInfo exit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -92,6 +92,8 @@ void RetryingCall::OnFinished(const grpc::Status& grpc_status) {
       status = MakeError(absl::StatusCode::kUnavailable, "OUTCOME_UNKNOWN",
                          "the connection to the controller broke off before it answered: it is not "
                          "known whether the call had its effect");
+    } else if (absl::IsDeadlineExceeded(status) && policy_.idempotent && !refusal_.ok()) {
+      status = refusal_;
     }
   }
   End(std::move(status));
@@ -101,6 +103,7 @@ std::optional<absl::Duration> RetryingCall::RetryAfter(const absl::Status& statu
   if (status.code() != absl::StatusCode::kUnavailable) return std::nullopt;
   const bool refused = !ErrorReason(status).empty();
   if (!refused && !policy_.idempotent) return std::nullopt;
+  if (refused) refusal_ = status;
   const absl::Duration pause = std::max(PauseAfter(tries_), RetryDelay(status));
   const auto left = absl::FromChrono(policy_.deadline - std::chrono::system_clock::now());
   if (pause >= left) return std::nullopt;

@@ -72,6 +72,8 @@ class RetryingCall : public std::enable_shared_from_this<RetryingCall> {
   // Whether an earlier try may have reached the controller.
   bool repeated_ ABSL_GUARDED_BY(mutex_) = false;
   int tries_ ABSL_GUARDED_BY(mutex_) = 0;
+  // What the controller last said to a try that it refused; OK before. Says more than a deadline.
+  absl::Status refusal_ ABSL_GUARDED_BY(mutex_);
   // Of the try that is under way. It holds the channel, so it must be gone before the call has
   // ended and the client may be: the last holder of a channel must not be a thread of gRPC, which
   // would wait for itself.

@@ -35,6 +35,9 @@ void Checker::CheckAlone(const std::string& job) const {
 }
 
 void Checker::OnScriptStarted(const std::string& job, const std::string& execution) {
+  if (!begun_.insert(execution).second) {
+    scheduler_->Fail(absl::StrCat("the script of ", execution, " begins again"));
+  }
   scripts_[job].push_back({execution, false});
   CheckAlone(job);
 }

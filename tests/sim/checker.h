@@ -23,7 +23,7 @@ class Checker {
  public:
   explicit Checker(Scheduler* scheduler) : scheduler_(scheduler) {}
 
-  // ---- Scripts. `overlap_allowed` is nobody's: two scripts of one job must never run at once.
+  // ---- Scripts. An execution's begins at most once, and no two of one job run at once.
   void OnScriptStarted(const std::string& job, const std::string& execution);
   void OnScriptEnded(const std::string& job, const std::string& execution);
   // A suspended host's scripts do not run; they do again when its timers had their turn.
@@ -70,6 +70,8 @@ class Checker {
 
   Scheduler* const scheduler_;
   std::map<std::string, std::vector<Script>> scripts_;
+  // Executions whose script has begun.
+  std::set<std::string> begun_;
   std::map<std::string, Log> logs_;
   struct KnownJob {
     // As last committed.

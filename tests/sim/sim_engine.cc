@@ -83,8 +83,10 @@ struct SimEngine::Container {
   }
 };
 
-SimEngine::ContainerPtr SimEngine::Find(const std::string& name) const {
-  const auto it = containers_.find(name);
+SimEngine::ContainerPtr SimEngine::Find(const std::string& container) const {
+  const auto it = std::find_if(containers_.begin(), containers_.end(), [&](const auto& entry) {
+    return entry.first == container || entry.second->id == container;
+  });
   return it == containers_.end() ? nullptr : it->second;
 }
 
@@ -101,28 +103,27 @@ absl::StatusOr<std::string> SimEngine::Create(const agent::ContainerConfig& conf
   return c->id;
 }
 
-absl::Status SimEngine::Start(const std::string& name, uint64_t turn) {
-  uint64_t& done = starts_done_[name];
-  if (turn <= done) return absl::OkStatus();
-  done = turn;
-  const ContainerPtr c = Find(name);
-  if (c == nullptr) return NoContainer(name);
-  if (c->state == agent::ContainerState::kRunning) return absl::OkStatus();
-  if (c->state == agent::ContainerState::kEnded) {
-    scheduler_->Fail(absl::StrCat(name, " is started although it has ended"));
+void SimEngine::StartAsked(const std::string& id) {
+  if (!starts_asked_.insert(id).second) {
+    scheduler_->Fail(absl::StrCat(name_, " is asked twice to start ", id));
   }
+}
+
+absl::Status SimEngine::Start(const std::string& id) {
+  const ContainerPtr c = Find(id);
+  if (c == nullptr) return NoContainer(id);
   c->state = agent::ContainerState::kRunning;
   StartInit(c);
   return absl::OkStatus();
 }
 
-void SimEngine::Wait(const std::string& name,
+void SimEngine::Wait(const std::string& container,
                      std::function<void(absl::StatusOr<agent::ExitInfo>)> done) {
-  const ContainerPtr c = Find(name);
+  const ContainerPtr c = Find(container);
   if (c == nullptr) {
-    done(NoContainer(name));
+    done(NoContainer(container));
   } else if (c->state == agent::ContainerState::kCreated) {
-    done(absl::FailedPreconditionError(absl::StrCat(name, " was never started")));
+    done(absl::FailedPreconditionError(absl::StrCat(container, " was never started")));
   } else if (c->state == agent::ContainerState::kEnded) {
     done(c->exit);
   } else {
@@ -130,8 +131,8 @@ void SimEngine::Wait(const std::string& name,
   }
 }
 
-absl::Status SimEngine::Kill(const std::string& name, int signal) {
-  const ContainerPtr c = Find(name);
+absl::Status SimEngine::Kill(const std::string& container, int signal) {
+  const ContainerPtr c = Find(container);
   if (c == nullptr || c->state != agent::ContainerState::kRunning) return absl::OkStatus();
   if (signal == SIGKILL) {
     Exit(c, kKilled);
@@ -141,11 +142,11 @@ absl::Status SimEngine::Kill(const std::string& name, int signal) {
   return absl::OkStatus();
 }
 
-absl::Status SimEngine::Remove(const std::string& name) {
-  const ContainerPtr c = Find(name);
+absl::Status SimEngine::Remove(const std::string& container) {
+  const ContainerPtr c = Find(container);
   if (c == nullptr) return absl::OkStatus();
   if (c->state == agent::ContainerState::kRunning) Exit(c, kKilled);
-  containers_.erase(name);
+  containers_.erase(c->config.name);
   return absl::OkStatus();
 }
 
@@ -257,6 +258,7 @@ void SimEngine::StartInit(const ContainerPtr& c) {
   const absl::StatusOr<std::string> script = ReadFile(c->folder + "/script");
   if (script.ok()) c->plan = ScriptPlan::Parse(*script);
   scheduler_->Trace(name_, c->config.name, " starts its script");
+  Say(c, "starting");
   Say(c, absl::StrCat("started ", host_->clock().BoottimeNs()));
   c->script_runs = true;
   checker_->OnScriptStarted(c->job, c->config.name);

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,14 +53,14 @@ class SimEngine {
 
   // ---- What a runtime asks. As ContainerRuntime says.
   absl::StatusOr<std::string> Create(const agent::ContainerConfig& config);
-  // Starts of one container take turns, as the engine's lock on it has it: one that is late is not
-  // overtaken by a later one, but carried out before it.
-  uint64_t QueueStart(const std::string& name) { return ++starts_queued_[name]; }
-  absl::Status Start(const std::string& name, uint64_t turn);
+  // docs/protocol.md P39: nobody asks twice. Start carries it out.
+  void StartAsked(const std::string& id);
+  absl::Status Start(const std::string& id);
   // Calls done once it has ended, or why that is not to be known.
-  void Wait(const std::string& name, std::function<void(absl::StatusOr<agent::ExitInfo>)> done);
-  absl::Status Kill(const std::string& name, int signal);
-  absl::Status Remove(const std::string& name);
+  void Wait(const std::string& container,
+            std::function<void(absl::StatusOr<agent::ExitInfo>)> done);
+  absl::Status Kill(const std::string& container, int signal);
+  absl::Status Remove(const std::string& container);
   std::vector<agent::ContainerInfo> List(const std::map<std::string, std::string>& labels) const;
   void ForgetWaiters();
 
@@ -75,7 +76,8 @@ class SimEngine {
   struct Container;
   using ContainerPtr = std::shared_ptr<Container>;
 
-  ContainerPtr Find(const std::string& name) const;
+  // By name or id.
+  ContainerPtr Find(const std::string& container) const;
   void After(const ContainerPtr& c, absl::Duration delay, void (SimEngine::*step)(ContainerPtr));
   void StartInit(const ContainerPtr& c);
   void WriteLine(ContainerPtr c);
@@ -95,9 +97,8 @@ class SimEngine {
   HostTime* const host_;
   const std::string name_;
   std::map<std::string, ContainerPtr> containers_;
-  // By container: the newest turn that was given, and that was carried out.
-  std::map<std::string, uint64_t> starts_queued_;
-  std::map<std::string, uint64_t> starts_done_;
+  // Ids of containers.
+  std::set<std::string> starts_asked_;
   int next_id_ = 1;
   bool down_ = false;
   bool frozen_ = false;

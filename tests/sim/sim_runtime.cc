@@ -63,9 +63,9 @@ void SimRuntime::Create(const agent::ContainerConfig& config, CreateDone done) {
                                    std::move(done));
 }
 
-void SimRuntime::Start(const std::string& name, Done done) {
-  const uint64_t turn = engine_->QueueStart(name);
-  Ask<absl::Status>([engine = engine_, name, turn] { return engine->Start(name, turn); },
+void SimRuntime::Start(const std::string& container, Done done) {
+  engine_->StartAsked(container);
+  Ask<absl::Status>([engine = engine_, container] { return engine->Start(container); },
                     std::move(done));
 }
 

@@ -37,6 +37,16 @@ std::string ContainerPath(absl::string_view name, absl::string_view rest) {
   return absl::StrCat("/containers/", PercentEncode(name), rest);
 }
 
+// What is done with which container, for people: its name, or its id as the engine's own tools show
+// it.
+std::string OnContainer(absl::string_view what, absl::string_view container) {
+  constexpr size_t kIdDigits = 64;
+  constexpr size_t kShownDigits = 12;
+  const bool is_id = container.size() == kIdDigits &&
+                     std::all_of(container.begin(), container.end(), absl::ascii_isxdigit);
+  return absl::StrCat(what, " container ", is_id ? container.substr(0, kShownDigits) : container);
+}
+
 // A status for an answer that is no success. `what` says what was tried with which thing.
 absl::Status EngineRefusal(const EngineResponse& response, absl::string_view what) {
   absl::StatusCode code = absl::StatusCode::kInternal;
@@ -365,7 +375,7 @@ void DockerRuntime::Create(const ContainerConfig& asked, CreateDone done) {
             } else if (response->code == 409) {
               AdoptExisting(config, done);
             } else {
-              done(EngineRefusal(*response, absl::StrCat("create container ", config.name)));
+              done(EngineRefusal(*response, OnContainer("create", config.name)));
             }
           });
 }
@@ -376,7 +386,7 @@ void DockerRuntime::AdoptExisting(const ContainerConfig& config, CreateDone done
   Request(nullptr, std::move(request),
           [config, done = std::move(done)](absl::StatusOr<EngineResponse> response) {
             if (!response.ok()) return done(response.status());
-            const std::string what = absl::StrCat("create container ", config.name);
+            const std::string what = OnContainer("create", config.name);
             if (!IsSuccess(*response)) return done(EngineRefusal(*response, what));
             absl::StatusOr<Inspected> inspected = ParseInspect(response->body);
             if (!inspected.ok()) return done(inspected.status());
@@ -403,7 +413,7 @@ void DockerRuntime::Start(const std::string& name, Done done) {
         } else if (IsSuccess(*response) || response->code == 304) {
           done(absl::OkStatus());
         } else {
-          absl::Status status = EngineRefusal(*response, absl::StrCat("start container ", name));
+          absl::Status status = EngineRefusal(*response, OnContainer("start", name));
           // The engine answers 404 also where it is a program or a file that is missing.
           if (response->code == 404 && !absl::StrContains(status.message(), "No such container") &&
               !absl::StrContains(status.message(), "no such container")) {
@@ -443,7 +453,7 @@ void DockerRuntime::WaitForExit(std::shared_ptr<WaitCall> wait) {
       wait->engine_lost = true;
       RetryWait(wait, response.status());
     } else if (response->code == 404) {
-      wait->done(EngineRefusal(*response, absl::StrCat("wait for container ", wait->name)));
+      wait->done(EngineRefusal(*response, OnContainer("wait for", wait->name)));
     } else if (!IsSuccess(*response)) {
       RetryWait(wait, EngineRefusal(*response, "wait"));
     } else if (const absl::StatusOr<int> code = ParseWait(response->body); !code.ok()) {
@@ -468,7 +478,7 @@ void DockerRuntime::InspectExit(std::shared_ptr<WaitCall> wait) {
       RetryWait(wait, response.status());
       return;
     }
-    const std::string what = absl::StrCat("wait for container ", wait->name);
+    const std::string what = OnContainer("wait for", wait->name);
     if (response->code == 404) {
       wait->done(EngineRefusal(*response, what));
       return;
@@ -517,8 +527,7 @@ void DockerRuntime::Kill(const std::string& name, int signal, Done done) {
           [name, done = std::move(done)](absl::StatusOr<EngineResponse> response) {
             if (!response.ok()) return done(response.status());
             if (IsSuccess(*response)) return done(absl::OkStatus());
-            const absl::Status status =
-                EngineRefusal(*response, absl::StrCat("kill container ", name));
+            const absl::Status status = EngineRefusal(*response, OnContainer("kill", name));
             // It ended by itself meanwhile; which of these it says depends on how far the engine
             // has noticed.
             const bool ended = absl::StrContains(status.message(), "is not running") ||
@@ -544,7 +553,7 @@ void DockerRuntime::Remove(const std::string& name, bool force, Done done) {
                        absl::StrContains(response->body, "already in progress")) {
               AwaitRemoval(name, done);
             } else {
-              done(EngineRefusal(*response, absl::StrCat("remove container ", name)));
+              done(EngineRefusal(*response, OnContainer("remove", name)));
             }
           });
 }
@@ -560,7 +569,7 @@ void DockerRuntime::AwaitRemoval(const std::string& name, Done done) {
             } else if (IsSuccess(*response) || response->code == 404) {
               done(absl::OkStatus());
             } else {
-              done(EngineRefusal(*response, absl::StrCat("remove container ", name)));
+              done(EngineRefusal(*response, OnContainer("remove", name)));
             }
           });
 }

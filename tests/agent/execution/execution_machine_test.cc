@@ -774,9 +774,6 @@ TEST_F(ExecutionMachineTest, AContainerOfAnotherIdIsNotTheOneThatMayHaveRun) {
     EXPECT_THAT(calls_, ElementsAre(Call::kRemove));
   }
   Make({.state = v1::EXECUTION_STATE_PREPARING, .container_id = "c1", .accepted_ns = now_});
-  Took(machine_->Recover(ContainerState::kCreated, now_, /*may_have_begun=*/true, "c1"));
-  EXPECT_THAT(calls_, ElementsAre(Call::kMakeRun)) << "its own is started";
-  Make({.state = v1::EXECUTION_STATE_PREPARING, .container_id = "c1", .accepted_ns = now_});
   Took(machine_->Recover(ContainerState::kCreated, now_, /*may_have_begun=*/false, "c2"));
   EXPECT_THAT(calls_, ElementsAre(Call::kMakeRun)) << "nothing was begun: it is taken";
   EXPECT_EQ(machine_->record().container_id, "c2");
@@ -925,12 +922,100 @@ TEST_F(ExecutionMachineTest, OneThatWasCreatedAndIsGoneWhenItIsToStartIsCreatedA
   EXPECT_THAT(calls_, ElementsAre(Call::kRemove));
 }
 
-TEST_F(ExecutionMachineTest, OneThatMayHaveBegunIsNotCreatedAgain) {
-  Make({.state = v1::EXECUTION_STATE_PREPARING, .accepted_ns = now_ - kSecond});
-  Took(machine_->Recover(ContainerState::kCreated, now_, /*may_have_begun=*/true));
+// A created container whose start an agent may have asked for before it died: the engine may carry
+// that out at any time.
+class ReplacedContainerTest : public ExecutionMachineTest {
+ protected:
+  ReplacedContainerTest() {
+    Make({.state = v1::EXECUTION_STATE_PREPARING, .container_id = "c1", .accepted_ns = now_});
+    Took(machine_->Recover(ContainerState::kCreated, now_, /*may_have_begun=*/true, "c1"));
+    EXPECT_THAT(calls_, ElementsAre(Call::kReopenRun)) << "before it goes, to hear it";
+  }
+
+  void UntilRemoved() {
+    RunReady();
+    EXPECT_THAT(calls_, ElementsAre(Call::kRemove));
+    EXPECT_EQ(machine_->container(), "c1");
+    Removed();
+    EXPECT_THAT(calls_, ElementsAre(Call::kCloseLog));
+    EXPECT_EQ(machine_->state(), v1::EXECUTION_STATE_PREPARING);
+  }
+};
+
+TEST_F(ReplacedContainerTest, IsFollowedByAnotherWhereItNeverBegan) {
+  UntilRemoved();
+  LogClosed(0);
+  EXPECT_THAT(calls_, ElementsAre(Call::kDropRun));
+  Took(machine_->OnRunDropped(now_));
+  EXPECT_TRUE(saved_);
+  EXPECT_EQ(machine_->record().container_id, "");
+  EXPECT_THAT(calls_, ElementsAre(Call::kMakeRun));
   RunReady();
-  StartAnswered(MakeError(absl::StatusCode::kNotFound, kContainerNotFound, "No such container"));
+  EXPECT_THAT(calls_, ElementsAre(Call::kCreate));
+  Created("c2");
+  EXPECT_THAT(calls_, ElementsAre(Call::kStart));
+  EXPECT_EQ(machine_->container(), "c2");
+  StartAnswered();
+  Init(StatusEvent::Kind::kStarted);
+  Stop();
+  Exit({.exit_code = 143});
+  EXPECT_THAT(calls_, ElementsAre(Call::kCloseLog, Call::kRemove));
+}
+
+TEST_F(ReplacedContainerTest, IsTheLastWhereItsScriptMayHaveBegun) {
+  RunReady();
+  Init(StatusEvent::Kind::kStarting);
+  Removed();
+  LogClosed(0);
+  EXPECT_EQ(End().reason(), v1::END_REASON_RUNTIME_ERROR);
+  EXPECT_THAT(End().message(), HasSubstr("started while its agent came back"));
+  EXPECT_FALSE(End().log_uncertain());
+}
+
+TEST_F(ReplacedContainerTest, IsTheLastWhereItWroteSomething) {
+  UntilRemoved();
+  LogClosed(1);
+  EXPECT_EQ(End().reason(), v1::END_REASON_RUNTIME_ERROR);
+  EXPECT_EQ(End().last_seq(), 1u);
+}
+
+TEST_F(ReplacedContainerTest, CountsWhereItHasRunToItsEndMeanwhile) {
+  RunReady();
+  Init(StatusEvent::Kind::kStarting);
+  Init(StatusEvent::Kind::kStarted);
+  Init(StatusEvent::Kind::kEndedExit, 3);
+  Init(StatusEvent::Kind::kDrained);
+  EXPECT_THAT(calls_, ElementsAre(Call::kCloseLog));
+  LogClosed(5);
+  EXPECT_EQ(End().reason(), v1::END_REASON_EXITED);
+  EXPECT_EQ(End().exit_code(), 3);
+  EXPECT_EQ(End().last_seq(), 5u);
+  Removed();
+  EXPECT_THAT(calls_, IsEmpty());
+}
+
+TEST_F(ReplacedContainerTest, IsRemovedForCertainBeforeAnythingElse) {
+  RunReady();
+  Removed(Unreachable());
+  EXPECT_THAT(calls_, IsEmpty());
+  Pass(ExecutionMachine::kRemoveRetryNs);
   EXPECT_THAT(calls_, ElementsAre(Call::kRemove));
+  Removed(Unreachable());
+  Stop();
+  EXPECT_THAT(calls_, IsEmpty()) << "nor is an end said";
+  Pass(ExecutionMachine::kRemoveRetryNs);
+  EXPECT_THAT(calls_, ElementsAre(Call::kRemove));
+  Removed();
+  LogClosed(0);
+  EXPECT_EQ(End().reason(), v1::END_REASON_CANCELLED);
+}
+
+TEST_F(ReplacedContainerTest, IsNotReplacedWhereItsLogIsGone) {
+  RunReady(absl::DataLossError("the spool is gone"));
+  EXPECT_THAT(calls_, ElementsAre(Call::kRemove));
+  Removed();
+  EXPECT_EQ(End().reason(), v1::END_REASON_RUNTIME_ERROR);
+  EXPECT_TRUE(End().log_uncertain());
 }
 
 TEST_F(ExecutionMachineTest, OneWhoseSpoolIsDamagedIsStoppedAndItsLogUncertain) {

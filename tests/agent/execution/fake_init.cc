@@ -49,7 +49,7 @@ void FakeInit::Start(const ContainerConfig& config) {
   }
   Job job{folder, OpenFifo(folder + "/stdout"), OpenFifo(folder + "/stderr"),
           OpenFifo(folder + "/status")};
-  Write(job.status, "started 1\n");
+  Write(job.status, "starting\nstarted 1\n");
   MutexLock lock(&mutex_);
   jobs_[config.name] = std::move(job);
   started_.NotifyAll();

@@ -629,6 +629,29 @@ TEST_F(ManagerTest, AContainerThatWasPerhapsStartedAndIsGoneIsNotBegunAgain) {
   EXPECT_THAT(runtime_->Calls(), Not(Contains(std::string("start ") + kJob)));
 }
 
+TEST_F(ManagerTest, OneThatWasPerhapsStartedAndIsThereIsReplacedAndBegunOnce) {
+  prepare_runtime_ = [](FakeRuntime* runtime) { runtime->Hold(Method::kStart); };
+  StartAgent();
+  Welcome({kJob});
+  EXPECT_TRUE(runtime_->AwaitState(kJob, ContainerState::kCreated));
+  Settle();
+  StopAgent();
+  prepare_runtime_ = nullptr;
+  StartAgent();
+  Welcome({kJob});
+  init_.Print(kJob, "hi\n");
+  init_.End(kJob, 5);
+  const v1::ExecutionReport end = uplink_.AwaitEnd(kJob);
+  EXPECT_EQ(end.end().reason(), v1::END_REASON_EXITED);
+  EXPECT_EQ(end.end().exit_code(), 5);
+  EXPECT_EQ(end.end().last_seq(), 1u);
+  std::vector<std::string> calls = runtime_->Calls();
+  std::erase_if(calls, [](const std::string& call) { return !call.ends_with(kJob); });
+  calls.resize(3);
+  EXPECT_THAT(calls, ElementsAre(std::string("remove ") + kJob, std::string("create ") + kJob,
+                                 std::string("start ") + kJob));
+}
+
 TEST_F(ManagerTest, AListThatFailsIsNoAbsence) {
   StartAgent();
   Welcome({kJob});

@@ -112,6 +112,11 @@ std::string StatusLines::ReadLine() {
   return line;
 }
 
+std::string StatusLines::AwaitStarted() {
+  EXPECT_EQ(ReadLine(), "starting");
+  return ReadLine();
+}
+
 std::string StatusLines::ReadAll() { return Next(false); }
 
 JobRun::JobRun(bool read_status) {

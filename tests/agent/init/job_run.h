@@ -47,6 +47,8 @@ class StatusLines {
 
   // The next, without its newline; empty when init is gone, or has said nothing for 30 s.
   std::string ReadLine();
+  // `started`, after the `starting` before it.
+  std::string AwaitStarted();
   // What is still to come until init is gone.
   std::string ReadAll();
 

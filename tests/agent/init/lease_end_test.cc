@@ -30,7 +30,7 @@ TEST(InitLease, EndsTheJobWithTermAndLetsItSayGoodbye) {
   job.WriteLease(In(kSoon));
   job.Start();
   EXPECT_EQ(job.out().ReadAll(), "up\nbye\n");
-  job.status().ReadLine();
+  job.status().AwaitStarted();
   EXPECT_EQ(job.status().ReadAll(), "lease_ended\nended exit 0\ndrained\n");
   EXPECT_EQ(job.Wait(), 137);
 }
@@ -40,7 +40,7 @@ TEST(InitLease, KillsAJobThatIgnoresTermAfterTheGrace) {
   job.WriteScript("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1000; done\n");
   job.WriteLease(In(kSoon));
   job.Start({"--stop-grace-ms", "100"});
-  job.status().ReadLine();
+  job.status().AwaitStarted();
   EXPECT_EQ(job.status().ReadAll(), "lease_ended\nended signal 9\ndrained\n");
   EXPECT_EQ(job.Wait(), 137);
 }
@@ -61,7 +61,7 @@ TEST(InitLease, OneThatResumesAfterItsGraceTooKillsAtOnce) {
   ASSERT_EQ(kill(job.pid(), SIGCONT), 0);
   // A grace that began only now would let it say goodbye.
   EXPECT_EQ(job.out().ReadAll(), "");
-  job.status().ReadLine();
+  job.status().AwaitStarted();
   EXPECT_EQ(job.status().ReadAll(), "lease_ended\nended signal 9\ndrained\n");
   EXPECT_EQ(job.Wait(), 137);
 }
@@ -71,7 +71,7 @@ TEST(InitLease, EndsAJobThatWasStopped) {
   job.WriteScript("#!/bin/sh\nkill -STOP $$\nsleep 1000\n");
   job.WriteLease(In(kSoon));
   job.Start({"--stop-grace-ms", "60000"});
-  job.status().ReadLine();
+  job.status().AwaitStarted();
   EXPECT_EQ(job.status().ReadAll(), "lease_ended\nended signal 15\ndrained\n");
   EXPECT_EQ(job.Wait(), 137);
 }
@@ -87,7 +87,7 @@ TEST(InitLease, ThatWasRenewedLetsTheJobRunOn) {
   WaitUntil(first_end + 200 * kMs);
   job.Go();
   EXPECT_EQ(job.out().ReadAll(), "on\n");
-  job.status().ReadLine();
+  job.status().AwaitStarted();
   EXPECT_EQ(job.status().ReadAll(), "ended exit 0\ndrained\n");
   EXPECT_EQ(job.Wait(), 0);
 }
@@ -99,7 +99,7 @@ TEST(InitLease, ThatWasRenewedEndsAtItsNewTime) {
   job.WriteLease(In(kSoon));
   job.Start();
   job.WriteLease(std::to_string(second_end));
-  job.status().ReadLine();
+  job.status().AwaitStarted();
   EXPECT_EQ(job.status().ReadLine(), "lease_ended");
   EXPECT_GE(BootNs(), second_end);
   EXPECT_EQ(job.Wait(), 137);
@@ -111,7 +111,7 @@ TEST(InitLease, ThatIsGarbledOrGoneByItsEndStandsAsLastKnown) {
     job.WriteScript("#!/bin/sh\nsleep 1000\n");
     job.WriteLease(In(kSoon));
     job.Start();
-    job.status().ReadLine();
+    job.status().AwaitStarted();
     if (*text != '\0') {
       job.WriteLease(text);
     } else {
@@ -128,7 +128,7 @@ TEST(InitLease, ThatEndsWhileDrainingGivesUpOnAReaderThatIsNotReading) {
   job.WriteLease(In(kSoon));
   job.Start();
   EXPECT_EQ(job.Wait(), 4) << "the job ended by itself, and its code stands";
-  job.status().ReadLine();
+  job.status().AwaitStarted();
   EXPECT_EQ(job.status().ReadAll(), "ended exit 4\n");
 }
 
@@ -138,7 +138,7 @@ TEST(InitLease, ThatEndsWhileDrainingStillWaitsForAReaderThatReads) {
   const int64_t end = BootNs() + kSoon;
   job.WriteLease(std::to_string(end));
   job.Start();
-  job.status().ReadLine();
+  job.status().AwaitStarted();
   EXPECT_EQ(job.status().ReadLine(), "ended exit 0");
   WaitUntil(end + 50 * kMs);
   EXPECT_EQ(job.out().ReadAll().size(), 60000);

@@ -29,7 +29,7 @@ TEST(InitLife, ReportsStartAndEnd) {
   job.WriteScript("#!/bin/sh\nexit 0\n");
   const int64_t before = BootNs();
   job.Start();
-  const std::string started = job.status().ReadLine();
+  const std::string started = job.status().AwaitStarted();
   ASSERT_EQ(started.substr(0, 8), "started ");
   EXPECT_GE(std::stoll(started.substr(8)), before);
   EXPECT_LE(std::stoll(started.substr(8)), BootNs());
@@ -51,7 +51,7 @@ TEST(InitLife, ExitsWith128PlusTheSignalThatKilledTheJob) {
     JobRun job;
     job.WriteScript("#!/bin/sh\nulimit -c 0; kill -" + std::to_string(signal) + " $$\n");
     job.Start();
-    job.status().ReadLine();
+    job.status().AwaitStarted();
     EXPECT_EQ(job.status().ReadLine(), "ended signal " + std::to_string(signal));
     EXPECT_EQ(job.Wait(), 128 + signal);
   }
@@ -198,6 +198,9 @@ class InitStartFailure : public testing::Test {
   void ExpectFailure(const std::string& word, const std::string& text, int exit_code,
                      std::vector<std::string> command = {}, std::vector<std::string> options = {}) {
     job_.Start(std::move(options), std::move(command));
+    if (word == "exec") {
+      EXPECT_EQ(job_.status().ReadLine(), "starting");
+    }
     EXPECT_EQ(job_.status().ReadLine(), "error " + word + " " + text);
     EXPECT_EQ(job_.err().ReadAll(), "cronium-init: " + text + "\n");
     EXPECT_EQ(job_.status().ReadAll(), "drained\n");

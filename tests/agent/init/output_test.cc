@@ -39,7 +39,7 @@ TEST(InitOutput, IsWaitedForUntilASlowReaderHasReadItAll) {
   JobRun job;
   job.WriteScript("#!/bin/sh\nprintf 0123456789; printf abcde >&2; exit 7\n");
   job.Start();
-  job.status().ReadLine();
+  job.status().AwaitStarted();
   EXPECT_EQ(job.status().ReadLine(), "ended exit 7");
   EXPECT_TRUE(job.Running());
   EXPECT_EQ(job.out().Read(9), "012345678");
@@ -70,7 +70,7 @@ TEST(InitOutput, IsKeptForAReaderThatComesAfterTheEnd) {
   job.CloseOut();
   job.WriteScript("#!/bin/sh\necho late\n");
   job.Start();
-  job.status().ReadLine();
+  job.status().AwaitStarted();
   EXPECT_EQ(job.status().ReadLine(), "ended exit 0");
   job.ReopenOut();
   EXPECT_EQ(job.out().ReadAll(), "late\n");
@@ -100,6 +100,7 @@ TEST(InitOutput, IsFollowedByAStatusThatIsWaitedForToo) {
   job.Start();
   EXPECT_EQ(job.out().ReadLine(), "done");
   FifoReader status(job.Path("status"));
+  EXPECT_EQ(status.ReadLine(), "starting");
   status.ReadLine();
   EXPECT_EQ(status.ReadLine(), "ended exit 3");
   EXPECT_EQ(status.Read(7), "drained");

@@ -16,6 +16,7 @@ namespace {
 using Kind = StatusEvent::Kind;
 
 TEST(StatusLine, EveryKindIsUnderstood) {
+  EXPECT_EQ(ParseStatusLine("starting")->kind, Kind::kStarting);
   EXPECT_EQ(ParseStatusLine("started 12345678901234")->boottime_ns, 12345678901234);
   EXPECT_EQ(ParseStatusLine("error exec bash: not found")->kind, Kind::kError);
   EXPECT_EQ(ParseStatusLine("error exec bash: not found")->word, "exec");

@@ -186,6 +186,20 @@ TEST_F(DockerRuntimeTest, CreateAndStartMayBeRepeated) {
   EXPECT_EQ(call_->Create(config).status().code(), absl::StatusCode::kAlreadyExists);
 }
 
+TEST_F(DockerRuntimeTest, AnIdMeansOneContainerAndNoLaterOneOfItsName) {
+  const ContainerConfig config = Config("echo ran >> /out/file; exit 3");
+  const std::string first = call_->Create(config).value();
+  ASSERT_TRUE(call_->Remove(first, true).ok());
+  const std::string second = call_->Create(config).value();
+  const absl::Status late = call_->Start(first);
+  EXPECT_EQ(ErrorReason(late), kContainerNotFound) << late;
+  EXPECT_THAT(std::string(late.message()), HasSubstr(first.substr(0, 12)));
+  EXPECT_TRUE(call_->Remove(first, true).ok());
+  EXPECT_TRUE(call_->Start(second).ok());
+  EXPECT_EQ(call_->Wait(second)->exit_code, 3);
+  EXPECT_EQ(Out("file"), "ran\n");
+}
+
 TEST_F(DockerRuntimeTest, IsolatesTheJobAndLimitsIt) {
   ContainerConfig config = Config(R"(
     busybox grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status > /out/status

@@ -42,6 +42,18 @@ TEST_F(FakeRuntimeTest, RunsUntilToldToExit) {
   EXPECT_THAT(runtime_.Calls(), ElementsAre("create a", "start a", "wait a", "remove a"));
 }
 
+TEST_F(FakeRuntimeTest, AnIdMeansOneContainerAndNoLaterOneOfItsName) {
+  const std::string first = call_.Create(Config("a")).value();
+  ASSERT_TRUE(call_.Remove(first, true).ok());
+  const std::string second = call_.Create(Config("a")).value();
+  EXPECT_EQ(ErrorReason(call_.Start(first)), kContainerNotFound);
+  EXPECT_TRUE(call_.Start(second).ok());
+  EXPECT_TRUE(call_.Kill(second, SIGKILL).ok());
+  EXPECT_EQ(call_.Wait(second)->exit_code, 137);
+  EXPECT_TRUE(call_.Remove(second, false).ok());
+  EXPECT_EQ(runtime_.State("a"), std::nullopt);
+}
+
 TEST_F(FakeRuntimeTest, SignalsEndIt) {
   ASSERT_TRUE(call_.Create(Config("a")).ok());
   ASSERT_TRUE(call_.Start("a").ok());

@@ -138,6 +138,17 @@ TEST_F(LifecycleTest, AControllerThatOnlyRefusesIsQuotedInTheEnd) {
   ExpectError(Ask("GET", "input"), 503, "STARTING", HasSubstr("not yet"));
 }
 
+TEST_F(LifecycleTest, ARefusalIsQuotedWhereTheTryAfterItGetsNoAnswer) {
+  options_.client.retry_for = absl::Milliseconds(300);
+  Start();
+  service_->FailNext(1'000'000, MakeError(absl::StatusCode::kUnavailable, "STARTING", "not yet"));
+  std::thread caller(
+      [this] { ExpectError(Ask("GET", "input"), 503, "STARTING", HasSubstr("not yet")); });
+  while (service_->calls() == 0) std::this_thread::yield();
+  service_->Hold(true);
+  caller.join();
+}
+
 TEST_F(LifecycleTest, ACallThatIsUnderWayWhenTheControllerDiesIsMadeAgain) {
   Start();
   service_->SetVariable("n", "1");

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "common/error.h"
 #include "common/thread_name.h"
@@ -27,6 +28,7 @@ using agent::ContainerState;
 // Where the agent puts the job's folder and the script inside a container
 // (agent/execution/container_config.cc).
 constexpr char kJobDir[] = "/run/cronium/job";
+constexpr absl::string_view kIdPrefix = "process-";
 constexpr char kScript[] = "/run/cronium/job/script";
 
 absl::Status NoContainer(const std::string& name) {
@@ -137,7 +139,7 @@ void ProcessRuntime::WaitForNews() {
 }
 
 ProcessRuntime::Container* ProcessRuntime::Find(const std::string& name) {
-  const auto found = containers_.find(name);
+  const auto found = containers_.find(std::string(absl::StripPrefix(name, kIdPrefix)));
   return found == containers_.end() ? nullptr : &found->second;
 }
 
@@ -172,7 +174,7 @@ CallId ProcessRuntime::PrepareImage(const std::string& /*image*/, ProgressFn /*p
 void ProcessRuntime::Create(const agent::ContainerConfig& config, CreateDone done) {
   Post([this, config, done = std::move(done)](CallId) {
     containers_[config.name].config = config;
-    done(absl::StrCat("process-", config.name));
+    done(absl::StrCat(kIdPrefix, config.name));
   });
 }
 
@@ -213,7 +215,7 @@ void ProcessRuntime::Remove(const std::string& name, bool force, Done done) {
       kill(container->pid, SIGKILL);
       Reap(container);
     }
-    containers_.erase(name);
+    containers_.erase(std::string(absl::StripPrefix(name, kIdPrefix)));
     done(absl::OkStatus());
   });
 }
@@ -224,7 +226,7 @@ void ProcessRuntime::ListOurs(const std::map<std::string, std::string>& labels, 
     for (const auto& [name, container] : containers_) {
       const std::map<std::string, std::string>& has = container.config.labels;
       if (std::includes(has.begin(), has.end(), labels.begin(), labels.end())) {
-        ours.push_back({absl::StrCat("process-", name), name, has, container.state});
+        ours.push_back({absl::StrCat(kIdPrefix, name), name, has, container.state});
       }
     }
     done(std::move(ours));
