@@ -87,7 +87,7 @@ function(_cronium_unity target separate)
   if(CRONIUM_UNITY AND NOT separate)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON)
     # A source that is included counts as a header for this warning.
-    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
   endif()
 endfunction()
 

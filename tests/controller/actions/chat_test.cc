@@ -6,6 +6,7 @@
 #include "controller/actions/discord.h"
 #include "controller/actions/http_answer.h"
 #include "controller/actions/slack.h"
+#include "tests/controller/actions/plan_parts.h"
 
 namespace cronium::controller {
 namespace {
@@ -43,15 +44,6 @@ absl::StatusOr<ActionPlan> Discord(absl::string_view params, const v1::DiscordSe
   absl::StatusOr<Params> parsed = Params::Parse(params);
   if (!parsed.ok()) return parsed.status();
   return PlanDiscordMessage(&*parsed, secret);
-}
-
-std::string Error(const absl::StatusOr<ActionPlan>& plan) {
-  return std::string(plan.status().message());
-}
-
-HttpRequest Request(const absl::StatusOr<ActionPlan>& plan) {
-  EXPECT_TRUE(plan.ok()) << plan.status();
-  return plan.ok() ? std::get<HttpRequest>(plan->message) : HttpRequest();
 }
 
 HttpResponse Answer(int status, std::string body, HttpHeaders headers = {}) {

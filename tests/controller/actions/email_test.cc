@@ -8,6 +8,7 @@
 #include "controller/actions/action_sender.h"
 #include "controller/actions/smtp.h"
 #include "controller/outbound/transfer_error.h"
+#include "tests/controller/actions/plan_parts.h"
 
 namespace cronium::controller {
 namespace {
@@ -16,7 +17,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-v1::SmtpSecret Secret() {
+v1::SmtpSecret SmtpLogin() {
   v1::SmtpSecret secret;
   secret.set_host("mail.example.org");
   secret.set_user("ops");
@@ -25,7 +26,8 @@ v1::SmtpSecret Secret() {
   return secret;
 }
 
-absl::StatusOr<ActionPlan> Plan(absl::string_view params, const v1::SmtpSecret& secret = Secret()) {
+absl::StatusOr<ActionPlan> Plan(absl::string_view params,
+                                const v1::SmtpSecret& secret = SmtpLogin()) {
   absl::StatusOr<Params> parsed = Params::Parse(params);
   if (!parsed.ok()) return parsed.status();
   return PlanEmail(&*parsed, secret, absl::FromUnixSeconds(0), "exec_1.ab");
@@ -34,10 +36,6 @@ absl::StatusOr<ActionPlan> Plan(absl::string_view params, const v1::SmtpSecret& 
 MailJob Job(const absl::StatusOr<ActionPlan>& plan) {
   EXPECT_TRUE(plan.ok()) << plan.status();
   return plan.ok() ? std::get<MailJob>(plan->message) : MailJob();
-}
-
-std::string Error(const absl::StatusOr<ActionPlan>& plan) {
-  return std::string(plan.status().message());
 }
 
 TEST(Email, GoesToEverybodyAndShowsNotTheHidden) {
@@ -68,7 +66,7 @@ TEST(Email, HtmlIsAFlagOrASecondBody) {
 }
 
 TEST(Email, TheServersAddressFollowsItsSecurity) {
-  v1::SmtpSecret secret = Secret();
+  v1::SmtpSecret secret = SmtpLogin();
   EXPECT_EQ(Job(Plan(R"({"to":"a@b.org","body":"x"})", secret)).url, "smtp://mail.example.org:587");
   EXPECT_TRUE(Job(Plan(R"({"to":"a@b.org","body":"x"})", secret)).starttls);
   secret.set_security(v1::SMTP_SECURITY_TLS);

@@ -4,13 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/controller/actions/plan_parts.h"
+
 namespace cronium::controller {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-v1::WebhookSecret Secret() {
+v1::WebhookSecret DeploySecret() {
   v1::WebhookSecret secret;
   secret.set_base_url("https://hooks.example.org/deploy");
   (*secret.mutable_headers())["Authorization"] = "Bearer deep-secret";
@@ -21,15 +23,6 @@ absl::StatusOr<ActionPlan> Plan(absl::string_view params, const v1::WebhookSecre
   absl::StatusOr<Params> parsed = Params::Parse(params);
   if (!parsed.ok()) return parsed.status();
   return PlanWebhookRequest(&*parsed, secret);
-}
-
-HttpRequest Request(const absl::StatusOr<ActionPlan>& plan) {
-  EXPECT_TRUE(plan.ok()) << plan.status();
-  return plan.ok() ? std::get<HttpRequest>(plan->message) : HttpRequest();
-}
-
-std::string Error(const absl::StatusOr<ActionPlan>& plan) {
-  return std::string(plan.status().message());
 }
 
 TEST(Webhook, AUrlAloneNeedsNoCredential) {
@@ -55,7 +48,7 @@ TEST(Webhook, ATextIsSentAsItIsAndHeadersAreTheScripts) {
 }
 
 TEST(Webhook, APathGoesOnFromTheCredentialsBase) {
-  const v1::WebhookSecret secret = Secret();
+  const v1::WebhookSecret secret = DeploySecret();
   const auto plan = Plan(R"({"method":"GET","path":"v1/run?x=1"})", &secret);
   const HttpRequest request = Request(plan);
   EXPECT_EQ(request.url, "https://hooks.example.org/deploy/v1/run?x=1");
@@ -66,7 +59,7 @@ TEST(Webhook, APathGoesOnFromTheCredentialsBase) {
 }
 
 TEST(Webhook, ACredentialIsSentNowhereElse) {
-  const v1::WebhookSecret secret = Secret();
+  const v1::WebhookSecret secret = DeploySecret();
   for (const char* url :
        {"https://evil.example/deploy", "http://hooks.example.org/deploy",
         "https://hooks.example.org:444/deploy", "https://hooks.example.org/deployment",
@@ -83,7 +76,7 @@ TEST(Webhook, ACredentialIsSentNowhereElse) {
 }
 
 TEST(Webhook, WrongParametersAreNamed) {
-  const v1::WebhookSecret secret = Secret();
+  const v1::WebhookSecret secret = DeploySecret();
   EXPECT_THAT(Error(Plan("{}", nullptr)), HasSubstr("params.url: is required"));
   EXPECT_THAT(Error(Plan(R"({"path":"x"})", nullptr)),
               HasSubstr("params.path: needs a credential"));

@@ -17,8 +17,6 @@ namespace cronium::controller {
 namespace {
 
 constexpr int64_t kLimit = 1 << 20;
-constexpr auto kOut = v1::LOG_STREAM_STDOUT;
-constexpr auto kErr = v1::LOG_STREAM_STDERR;
 
 // `bytes` of lines that do not compress to nothing, in chunks of different sizes on both streams.
 std::vector<v1::LogChunk> MakeLog(size_t bytes, uint32_t seed = 1, size_t max_line = 300) {

@@ -23,9 +23,8 @@ namespace fs = std::filesystem;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr auto kOut = v1::LOG_STREAM_STDOUT;
 constexpr char kPartition[] = "/default/20231114T22";
-constexpr int64_t kLimit = LogStore::kMinLimitBytes;
+constexpr int64_t kLeastLimit = LogStore::kMinLimitBytes;
 
 LogKey Other() { return Key("exec_000000000002"); }
 
@@ -147,10 +146,10 @@ std::vector<v1::LogChunk> LongLog(size_t bytes) {
 }
 
 TEST(LogRecoveryTest, ALostOrDamagedIndexIsMadeAnewFromTheFrames) {
-  const auto log = LongLog(3 * kLimit);
+  const auto log = LongLog(3 * kLeastLimit);
   std::vector<v1::LogChunk> before;
   const Original original([&](LogStore& store) {
-    ASSERT_TRUE(Append(store, Key(), log, kLimit).ok());
+    ASSERT_TRUE(Append(store, Key(), log, kLeastLimit).ok());
     ASSERT_TRUE(Append(store, Other(), {Chunk(1, "line 1\n")}).ok());
     store.Finish(Other(), true);
     ASSERT_TRUE(Append(store, Other(), {}).ok());
@@ -278,10 +277,10 @@ TEST(LogRecoveryTest, ATornTailThatLooksLikeAFrameIsNone) {
 }
 
 TEST(LogRecoveryTest, ATornSegmentIsCutAtItsLastWholeFrame) {
-  const auto log = LongLog(2 * kLimit);
+  const auto log = LongLog(2 * kLeastLimit);
   const std::vector<Entry> written = Entries(log);
   const Original original([&](LogStore& store) {
-    for (const auto& chunk : log) ASSERT_TRUE(Append(store, Key(), {chunk}, kLimit).ok());
+    for (const auto& chunk : log) ASSERT_TRUE(Append(store, Key(), {chunk}, kLeastLimit).ok());
   });
   std::vector<std::string> segments;
   const std::string folder = std::string(kPartition) + "/" + Key().execution_id;
@@ -309,7 +308,8 @@ TEST(LogRecoveryTest, ATornSegmentIsCutAtItsLastWholeFrame) {
       if (++next == log.size()) break;
     }
     ASSERT_TRUE(
-        Append(*store, Key(), {log.begin() + static_cast<int64_t>(next), log.end()}, kLimit).ok());
+        Append(*store, Key(), {log.begin() + static_cast<int64_t>(next), log.end()}, kLeastLimit)
+            .ok());
     const auto chunks = ReadAll(*store, Key());
     uint64_t seq = 1;
     for (const auto& chunk : chunks) {
@@ -329,9 +329,9 @@ TEST(LogRecoveryTest, ATornSegmentIsCutAtItsLastWholeFrame) {
 }
 
 TEST(LogRecoveryTest, AnEmptySegmentThatWasJustBegunIsForgotten) {
-  const auto log = LongLog(2 * kLimit);
+  const auto log = LongLog(2 * kLeastLimit);
   const Original original(
-      [&](LogStore& store) { ASSERT_TRUE(Append(store, Key(), log, kLimit).ok()); });
+      [&](LogStore& store) { ASSERT_TRUE(Append(store, Key(), log, kLeastLimit).ok()); });
   const uint64_t last = Entries(log).size();
   for (const size_t size : {0, 10, 24}) {
     const Copy copy(original);
@@ -340,7 +340,7 @@ TEST(LogRecoveryTest, AnEmptySegmentThatWasJustBegunIsForgotten) {
         << std::string(size, '\0');
     auto store = MustOpen(copy.path());
     EXPECT_EQ(store->Summary(Key())->durable_seq, last);
-    EXPECT_EQ(Append(*store, Key(), {Chunk(last + 1, "x\n")}, kLimit)->durable_seq, last + 1);
+    EXPECT_EQ(Append(*store, Key(), {Chunk(last + 1, "x\n")}, kLeastLimit)->durable_seq, last + 1);
     EXPECT_EQ(Entries(ReadAll(*store, Key(), last))[0].data, "x\n");
   }
 }

@@ -28,9 +28,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr auto kOut = v1::LOG_STREAM_STDOUT;
-constexpr auto kErr = v1::LOG_STREAM_STDERR;
-
 class LogStoreTest : public testing::Test {
  protected:
   void SetUp() override { Open(); }

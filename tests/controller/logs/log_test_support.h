@@ -18,6 +18,9 @@ namespace cronium::controller {
 
 inline constexpr int64_t kNoLimit = int64_t{1} << 40;
 
+inline constexpr auto kOut = v1::LOG_STREAM_STDOUT;
+inline constexpr auto kErr = v1::LOG_STREAM_STDERR;
+
 // 2023-11-14T22:13:20Z: partition 20231114T22.
 inline const absl::Time kAssignTime = absl::FromUnixSeconds(1'700'000'000);
 

@@ -20,6 +20,7 @@
 #include "common/error.h"
 #include "controller/store/sqlite/connection.h"
 #include "controller/store/sqlite/migrations.h"
+#include "tests/controller/store/messages.h"
 #include "tests/controller/store/store_conformance.h"
 #include "tests/controller/store/temp_dir.h"
 
@@ -57,14 +58,6 @@ std::unique_ptr<SqliteStore> MustOpen(const std::string& path) {
   auto store = SqliteStore::Open({.path = path});
   EXPECT_TRUE(store.ok()) << store.status();
   return store.ok() ? *std::move(store) : nullptr;
-}
-
-SetVariable MakeSet(const std::string& key, const std::string& value) {
-  SetVariable set;
-  set.variable.set_namespace_("default");
-  set.variable.set_key(key);
-  set.variable.set_value_json(value);
-  return set;
 }
 
 absl::Status CommitOne(Store& store, Change change) {

@@ -12,16 +12,19 @@
 namespace cronium::bench {
 namespace {
 
-class Load {
+class GrpcLoad {
  public:
-  explicit Load(const GrpcLoadOptions& options)
+  explicit GrpcLoad(const GrpcLoadOptions& options)
       : options_(options), stub_(v1::RuntimeService::NewStub(options.channel)) {}
 
   absl::StatusOr<LoadResult> Run() {
     const int64_t start_ns = absl::GetCurrentTimeNanos();
     count_from_ns_ = start_ns + absl::ToInt64Nanoseconds(options_.warmup);
     end_ns_ = count_from_ns_ + absl::ToInt64Nanoseconds(options_.duration);
-    under_way_ = options_.calls_under_way;
+    {
+      MutexLock lock(&mutex_);
+      under_way_ = options_.calls_under_way;
+    }
     for (int i = 0; i < options_.calls_under_way; ++i) Make();
     MutexLock lock(&mutex_);
     while (under_way_ > 0) none_.Wait(&mutex_);
@@ -78,7 +81,7 @@ class Load {
 }  // namespace
 
 absl::StatusOr<LoadResult> RunGrpcLoad(const GrpcLoadOptions& options) {
-  return Load(options).Run();
+  return GrpcLoad(options).Run();
 }
 
 }  // namespace cronium::bench

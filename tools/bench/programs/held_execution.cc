@@ -8,7 +8,7 @@
 namespace cronium::bench {
 namespace {
 
-constexpr absl::Duration kStartLimit = absl::Seconds(20);
+constexpr absl::Duration kHoldLimit = absl::Seconds(20);
 
 }  // namespace
 
@@ -65,7 +65,7 @@ absl::Status HeldExecution::CreateJob(const Target& target) const {
 }
 
 absl::Status HeldExecution::WaitUntilRunning() {
-  const absl::Time end = absl::Now() + kStartLimit;
+  const absl::Time end = absl::Now() + kHoldLimit;
   MutexLock lock(&mutex_);
   while (!running_ && status_.ok()) {
     const absl::Duration left = end - absl::Now();

@@ -13,15 +13,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
+#include "tools/bench/programs/now_ns.h"
 
 namespace cronium::bench {
 namespace {
-
-int64_t NowNs() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
-}
 
 // How long one run took.
 absl::StatusOr<int64_t> RunOnce(const std::string& program,

@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "common/file.h"
+#include "tools/bench/programs/now_ns.h"
 
 namespace cronium::bench {
 namespace {
@@ -24,12 +25,6 @@ namespace {
 constexpr int64_t kForever = INT64_MAX;
 // Nothing of ours takes that long; a load that stalls is to end.
 constexpr int64_t kStallNs = 30'000'000'000;
-
-int64_t NowNs() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
-}
 
 struct Connection {
   UniqueFd fd;
@@ -54,9 +49,9 @@ size_t AnswerLength(absl::string_view text, int* status) {
   return end + 4 + length;
 }
 
-class Load {
+class HttpLoad {
  public:
-  explicit Load(const HttpLoadOptions& options) : options_(options) {}
+  explicit HttpLoad(const HttpLoadOptions& options) : options_(options) {}
 
   absl::StatusOr<LoadResult> Run() {
     // Wakes at the time asked for rather than up to 50 us later.
@@ -206,7 +201,7 @@ class Load {
 }  // namespace
 
 absl::StatusOr<LoadResult> RunHttpLoad(const HttpLoadOptions& options) {
-  return Load(options).Run();
+  return HttpLoad(options).Run();
 }
 
 }  // namespace cronium::bench

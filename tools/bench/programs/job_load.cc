@@ -6,25 +6,15 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "common/clock.h"
 #include "common/ids.h"
 #include "common/rpc/status.h"
+#include "tools/bench/programs/now_ns.h"
+#include "tools/bench/programs/small_spec.h"
 
 namespace cronium::bench {
 namespace {
 
 constexpr char kRequestPrefix[] = "bench-";
-
-v1::JobSpec SmallSpec() {
-  v1::JobSpec spec;
-  spec.mutable_container()->set_image("bench/none");
-  spec.mutable_container()->mutable_script()->set_content("#!/bin/sh\ntrue\n");
-  spec.mutable_container()->mutable_resources()->set_cpu_millis(100);
-  spec.mutable_container()->mutable_resources()->set_memory_bytes(64 << 20);
-  return spec;
-}
-
-int64_t NowNs() { return RealClock().BoottimeNs(); }
 
 }  // namespace
 

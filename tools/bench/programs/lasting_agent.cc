@@ -14,7 +14,7 @@ namespace cronium::bench {
 namespace {
 
 // As of SessionRequest.reports.
-constexpr int kMostReports = 256;
+constexpr int kReportsAtOnce = 256;
 constexpr auto kReconnectPause = std::chrono::milliseconds(50);
 
 bool Ended(v1::ExecutionState state) { return state >= v1::EXECUTION_STATE_SUCCEEDED; }
@@ -174,7 +174,7 @@ bool LastingAgent::SendReports(Stream* stream) {
     if (report.report_seq() <= last_sent_) continue;
     last_sent_ = report.report_seq();
     *request.mutable_reports()->add_reports() = report;
-    if (request.reports().reports_size() < kMostReports) continue;
+    if (request.reports().reports_size() < kReportsAtOnce) continue;
     if (!stream->Write(request)) return false;
     request.Clear();
   }

@@ -8,21 +8,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/rpc/status.h"
+#include "tools/bench/programs/small_spec.h"
 
 namespace cronium::bench {
 namespace {
 
 constexpr auto kTick = std::chrono::milliseconds(5);
 constexpr absl::Duration kCallTimeout = absl::Seconds(20);
-
-v1::JobSpec SmallSpec() {
-  v1::JobSpec spec;
-  spec.mutable_container()->set_image("bench/none");
-  spec.mutable_container()->mutable_script()->set_content("#!/bin/sh\ntrue\n");
-  spec.mutable_container()->mutable_resources()->set_cpu_millis(100);
-  spec.mutable_container()->mutable_resources()->set_memory_bytes(64 << 20);
-  return spec;
-}
 
 // What a controller that is away, or just came back, is answered for with.
 bool MayBeRepeated(const absl::Status& status) {

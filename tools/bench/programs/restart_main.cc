@@ -15,13 +15,13 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "common/clock.h"
 #include "common/log.h"
 #include "common/rpc/prepare_grpc.h"
 #include "common/rpc/status.h"
 #include "cronium/v1/job_service.grpc.pb.h"
 #include "tools/bench/programs/controller_process.h"
 #include "tools/bench/programs/lasting_agent.h"
+#include "tools/bench/programs/now_ns.h"
 #include "tools/bench/programs/open_load.h"
 #include "tools/bench/programs/target.h"
 
@@ -42,7 +42,6 @@ struct Flags {
   double seconds = 3;
 };
 
-int64_t NowNs() { return RealClock().BoottimeNs(); }
 double Ms(int64_t ns) { return static_cast<double>(ns) / 1e6; }
 
 // When the first execution began since it was armed.
