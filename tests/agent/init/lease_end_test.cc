@@ -56,12 +56,12 @@ TEST(InitLease, OneThatResumesAfterItsGraceTooKillsAtOnce) {
   job.WriteLease(std::to_string(end));
   job.Start({"--stop-grace-ms", "4000"});
   EXPECT_EQ(job.out().ReadLine(), "up");
+  job.status().AwaitStarted();
   ASSERT_EQ(kill(job.pid(), SIGSTOP), 0);
   WaitUntil(end + kGrace + 50 * kMs);
   ASSERT_EQ(kill(job.pid(), SIGCONT), 0);
   // A grace that began only now would let it say goodbye.
   EXPECT_EQ(job.out().ReadAll(), "");
-  job.status().AwaitStarted();
   EXPECT_EQ(job.status().ReadAll(), "lease_ended\nended signal 9\ndrained\n");
   EXPECT_EQ(job.Wait(), 137);
 }

@@ -12,6 +12,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,10 +48,13 @@ LogKey OldKey(uint32_t hour) {
   return key;
 }
 
-// What entry seq of the child's logs holds.
+// What entry seq of the child's logs holds. Hardly to be compressed, so that the files grow fast.
 std::string LineOf(uint32_t execution, uint64_t seq) {
   std::string line = absl::StrCat(execution, ":", seq, " ");
-  line.append((seq * 7919 + execution) % 400, static_cast<char>('a' + seq % 26));
+  std::minstd_rand random(static_cast<uint32_t>(seq * kExecutions + execution));
+  for (uint64_t left = (seq * 7919 + execution) % 400; left > 0; --left) {
+    line.push_back(static_cast<char>('!' + random() % 90));
+  }
   return line + "\n";
 }
 
