@@ -154,9 +154,10 @@ std::vector<agent::ContainerInfo> SimEngine::List(
     const std::map<std::string, std::string>& labels) const {
   std::vector<agent::ContainerInfo> list;
   for (const auto& [name, c] : containers_) {
-    const bool ours = std::all_of(labels.begin(), labels.end(), [&](const auto& want) {
-      const auto it = c->config.labels.find(want.first);
-      return it != c->config.labels.end() && it->second == want.second;
+    const auto& has = c->config.labels;
+    const bool ours = std::all_of(labels.begin(), labels.end(), [&has](const auto& want) {
+      const auto it = has.find(want.first);
+      return it != has.end() && it->second == want.second;
     });
     if (ours) list.push_back({c->id, name, c->config.labels, c->state});
   }

@@ -35,7 +35,7 @@ void SimRuntime::Ask(std::function<Answer()> effect, std::function<void(Answer)>
   if (random->Chance(kTimeoutChance)) {
     // Whatever became of the agent meanwhile.
     const absl::Duration late = random->Between(absl::Seconds(1), absl::Seconds(20));
-    host_->After(late, [this, engine = engine_, effect] {
+    host_->After(late, [engine = engine_, effect] {
       if (!engine->down()) static_cast<void>(effect());
     });
     host_->After(random->Between(absl::Seconds(1), absl::Seconds(10)),
