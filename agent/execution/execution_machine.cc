@@ -270,6 +270,7 @@ Effects ExecutionMachine::OnRemoved(const absl::Status& status, int64_t now) {
   pending_ = Pending::kNone;
   removal_tried_ = true;
   if (status.ok()) {
+    // Where nothing stops it, it only made place for another (Replace).
     engine_ = alive() && !stopping() ? Engine::kAbsent : Engine::kGone;
     maybe_created_ = false;
   } else {

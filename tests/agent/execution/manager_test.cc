@@ -639,6 +639,13 @@ TEST_F(ManagerTest, OneThatWasPerhapsStartedAndIsThereIsReplacedAndBegunOnce) {
   prepare_runtime_ = nullptr;
   StartAgent();
   Welcome({kJob});
+  uplink_.AwaitState(kJob, v1::EXECUTION_STATE_RUNNING);
+  // Its lease was ended with the first container, and goes on with the second.
+  const int64_t lease = Lease(kJob);
+  EXPECT_GT(lease, 1);
+  manager_->OnContact(lease - 600'000'000'000 + 61'000'000'000);
+  Settle();
+  EXPECT_EQ(Lease(kJob), lease + 61'000'000'000);
   init_.Print(kJob, "hi\n");
   init_.End(kJob, 5);
   const v1::ExecutionReport end = uplink_.AwaitEnd(kJob);

@@ -33,6 +33,7 @@ std::string PlayedInit::Open(const std::string& job_dir) {
 }
 
 void PlayedInit::Started() {
+  status_.Starting();
   timespec now;
   clock_gettime(CLOCK_BOOTTIME, &now);
   status_.Started(now.tv_sec * 1'000'000'000LL + now.tv_nsec);
