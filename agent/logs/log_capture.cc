@@ -55,12 +55,12 @@ absl::Status LogCapture::Impl::Start() {
         absl::StrCat(options_.spool_dir, ": another agent is using this spool folder"));
   }
   if (absl::Status fits = ProbeSpoolFolder(options_.spool_dir); !fits.ok()) return fits;
-  epoll_.Reset(epoll_create1(EPOLL_CLOEXEC));
+  control_.Reset(epoll_create1(EPOLL_CLOEXEC));
+  all_.Reset(epoll_create1(EPOLL_CLOEXEC));
   wake_.Reset(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  epoll_event event{};
-  event.events = EPOLLIN;
-  if (!epoll_.valid() || !wake_.valid() ||
-      epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0) {
+  if (!control_.valid() || !all_.valid() || !wake_.valid() ||
+      !Watch(control_, wake_.get(), EPOLLIN, &wake_) ||
+      !Watch(all_, control_.get(), EPOLLIN, &control_)) {
     return ErrnoError(options_.spool_dir, "cannot set up the capture", errno);
   }
   if (!options_.inline_turns) thread_ = std::thread([this] { Run(); });
@@ -198,6 +198,7 @@ LogCaptureStats LogCapture::Impl::Stats() const {
   stats.acknowledged_entries = acknowledged_entries_;
   stats.blocked_total = blocked_total_;
   stats.errors_total = errors_total_;
+  stats.rests_total = rests_total_;
   stats.blocked_executions = blocked_now_;
   stats.failing_executions = failing_now_;
   stats.spool_bytes = spool_bytes_;
@@ -251,6 +252,7 @@ absl::StatusOr<std::unique_ptr<LogCapture>> LogCapture::Create(const LogCaptureO
   }
   if (options.turn_bytes < 4096) return invalid("turn_bytes must be at least 4096");
   if (options.punch_step_bytes < 4096) return invalid("punch_step_bytes must be at least 4096");
+  if (options.max_rest < absl::ZeroDuration()) return invalid("max_rest must not be negative");
   if (options.retry_delay < absl::Milliseconds(1)) {
     return invalid("retry_delay must be at least 1 ms");
   }

@@ -31,6 +31,14 @@ struct LogCaptureOptions {
   int64_t reserved_execution_spool_bytes = 1 << 20;
   // Taken from one FIFO before the next has its turn.
   size_t turn_bytes = 256 * 1024;
+  // A turn that took less than small_turn_bytes is a small one. Many small turns cost what they
+  // are, and not what they take: for each one of a round beyond free_small_turns the FIFOs rest for
+  // small_turn_rest, in all at most max_rest, so that the next round takes more from each. A rest
+  // ends with whatever a caller asks or a status FIFO says; while a FIFO has more there is none.
+  size_t small_turn_bytes = 16 * 1024;
+  int free_small_turns = 8;
+  absl::Duration small_turn_rest = absl::Microseconds(300);
+  absl::Duration max_rest = absl::Milliseconds(20);
   // Acknowledged space is given back to the file system in steps of this.
   int64_t punch_step_bytes = 1 << 20;
   // Wanted size of a FIFO's buffer; what the kernel allows where it refuses.
@@ -59,6 +67,8 @@ struct LogCaptureStats {
   int64_t blocked_total = 0;
   // Failed writes to the spool.
   int64_t errors_total = 0;
+  // Rests after rounds of many small turns.
+  int64_t rests_total = 0;
   int executions = 0;
   int blocked_executions = 0;
   int failing_executions = 0;

@@ -67,6 +67,8 @@ class LogCapture::Impl {
     std::optional<StatusReader> status;
     Fifo fifos[3];
     bool draining = false;
+    // Is in news_.
+    bool news = false;
     std::vector<std::function<void(uint64_t)>> on_drained;
     // When to try again after an error of the disk.
     std::optional<int64_t> retry_at_ns;
@@ -92,15 +94,21 @@ class LogCapture::Impl {
   // --- The thread's ---
   void Run();
   bool RunCommands();  // False: stop.
-  void RunRound();
-  // How many came. timeout_ms as epoll_wait's.
-  int TakeEvents(int timeout_ms);
+  // How many of its turns were small.
+  int RunRound();
+  bool Rest(int small_turns);
+  // Of one epoll set: how many came. timeout_ms as epoll_wait's.
+  int TakeEvents(const UniqueFd& epoll, int timeout_ms);
   void WaitForEvents();
-  void Announce(const Capture& capture);
+  // `data` is what TakeEvents gets. False with errno.
+  static bool Watch(const UniqueFd& epoll, int fd, uint32_t events, void* data);
+  void AnnounceNews();
+  void AddNews(Capture* capture);
   void MakeReady(Fifo* fifo);
   void MakeAllReady(Capture* capture);
-  void Turn(Fifo* fifo);
-  void TurnData(Fifo* fifo);
+  // Whether it was a small one.
+  bool Turn(Fifo* fifo);
+  bool TurnData(Fifo* fifo);
   void TurnStatus(Fifo* fifo);
   int64_t Budget(const Capture& capture) const;
   void Block(Capture* capture);
@@ -117,7 +125,10 @@ class LogCapture::Impl {
   const Clock* const clock_;
   DataListener listener_;
   UniqueFd lock_file_;
-  UniqueFd epoll_;
+  // What ends a rest: wake_, with which callers say that there are commands, and the status FIFOs.
+  UniqueFd control_;
+  // Those (as one member) and the FIFOs of output.
+  UniqueFd all_;
   UniqueFd wake_;
 
   // One Open at a time, so that two of one execution do not make its spool together.
@@ -132,6 +143,8 @@ class LogCapture::Impl {
   absl::flat_hash_set<const Capture*> removing_ ABSL_GUARDED_BY(mutex_);
 
   std::deque<Fifo*> ready_;
+  // Have something new that the listener was not told of, in order.
+  std::vector<Capture*> news_;
   // In one order, so that a simulation repeats itself.
   struct ById {
     bool operator()(const Capture* a, const Capture* b) const { return a->id < b->id; }
@@ -147,6 +160,7 @@ class LogCapture::Impl {
   std::atomic<int64_t> acknowledged_entries_ = 0;
   std::atomic<int64_t> blocked_total_ = 0;
   std::atomic<int64_t> errors_total_ = 0;
+  std::atomic<int64_t> rests_total_ = 0;
   std::atomic<int> blocked_now_ = 0;
   std::atomic<int> failing_now_ = 0;
 

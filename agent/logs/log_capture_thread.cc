@@ -17,24 +17,37 @@ namespace cronium::agent {
 void LogCapture::Impl::Run() {
   SetThreadName("log capture");
   while (RunCommands()) {
-    RunRound();
-    WaitForEvents();
+    if (!Rest(RunRound())) WaitForEvents();
   }
 }
 
 // Each FIFO that has something takes one turn.
-void LogCapture::Impl::RunRound() {
+int LogCapture::Impl::RunRound() {
+  int small_turns = 0;
   for (size_t left = ready_.size(); left > 0 && !ready_.empty(); --left) {
     Fifo* fifo = ready_.front();
     ready_.pop_front();
     fifo->ready = false;
-    Turn(fifo);
+    if (Turn(fifo)) ++small_turns;
   }
   RetryFailed();
+  AnnounceNews();
+  return small_turns;
+}
+
+// Not where a FIFO has more: a flood does not wait. Whether something ended the rest.
+bool LogCapture::Impl::Rest(int small_turns) {
+  if (!ready_.empty()) return false;
+  const absl::Duration rest = std::min(
+      (small_turns - options_.free_small_turns) * options_.small_turn_rest, options_.max_rest);
+  const int64_t rest_ms = absl::ToInt64Milliseconds(rest);
+  if (rest_ms <= 0) return false;
+  ++rests_total_;
+  return TakeEvents(control_, static_cast<int>(rest_ms)) > 0;
 }
 
 bool LogCapture::Impl::Turn() {
-  const bool events = TakeEvents(0) > 0;
+  const bool events = TakeEvents(all_, 0) > 0;
   RunCommands();
   const bool work = events || !ready_.empty();
   RunRound();
@@ -61,15 +74,13 @@ bool LogCapture::Impl::RunCommands() {
         known_[capture] = command.capture;
         for (Fifo& fifo : capture->fifos) {
           if (!fifo.fd.valid()) continue;
-          epoll_event event{};
-          event.events = EPOLLIN | EPOLLET;
-          event.data.ptr = &fifo;
-          if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fifo.fd.get(), &event) != 0) {
+          const UniqueFd& epoll = fifo.kind == kStatus ? control_ : all_;
+          if (!Watch(epoll, fifo.fd.get(), EPOLLIN | EPOLLET, &fifo)) {
             Fail(capture, ErrnoError(capture->id, "cannot watch its output", errno));
           }
         }
         if (capture->spool->last_seq() > capture->spool->State().acknowledged_seq) {
-          Announce(*capture);
+          AddNews(capture);
         }
         MakeAllReady(capture);
         // What the status file has from before.
@@ -110,25 +121,44 @@ void LogCapture::Impl::WaitForEvents() {
       timeout_ms = timeout_ms < 0 ? wait_ms : std::min(timeout_ms, wait_ms);
     }
   }
-  TakeEvents(timeout_ms);
+  TakeEvents(all_, timeout_ms);
 }
 
-int LogCapture::Impl::TakeEvents(int timeout_ms) {
+bool LogCapture::Impl::Watch(const UniqueFd& epoll, int fd, uint32_t events, void* data) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = data;
+  return epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+int LogCapture::Impl::TakeEvents(const UniqueFd& epoll, int timeout_ms) {
   epoll_event events[64];
-  const int count = epoll_wait(epoll_.get(), events, 64, timeout_ms);
+  const int count = epoll_wait(epoll.get(), events, 64, timeout_ms);
   for (int i = 0; i < count; ++i) {
-    if (events[i].data.ptr == nullptr) {
+    void* const what = events[i].data.ptr;
+    if (what == &control_) {
+      TakeEvents(control_, 0);
+    } else if (what == &wake_) {
       eventfd_t ignored;
       eventfd_read(wake_.get(), &ignored);
     } else {
-      MakeReady(static_cast<Fifo*>(events[i].data.ptr));
+      MakeReady(static_cast<Fifo*>(what));
     }
   }
   return count;
 }
 
-void LogCapture::Impl::Announce(const Capture& capture) {
-  if (listener_) listener_(capture.id);
+void LogCapture::Impl::AddNews(Capture* capture) {
+  if (!std::exchange(capture->news, true)) news_.push_back(capture);
+}
+
+// Of a round at once, so that they can go out together.
+void LogCapture::Impl::AnnounceNews() {
+  for (Capture* capture : news_) {
+    capture->news = false;
+    if (listener_) listener_(capture->id);
+  }
+  news_.clear();
 }
 
 void LogCapture::Impl::MakeReady(Fifo* fifo) {
@@ -141,14 +171,16 @@ void LogCapture::Impl::MakeAllReady(Capture* capture) {
   for (Fifo& fifo : capture->fifos) MakeReady(&fifo);
 }
 
-void LogCapture::Impl::Turn(Fifo* fifo) {
-  if (!fifo->fd.valid()) return;
+bool LogCapture::Impl::Turn(Fifo* fifo) {
+  if (!fifo->fd.valid()) return false;
+  bool small = false;
   if (fifo->kind == kStatus) {
     TurnStatus(fifo);
   } else {
-    TurnData(fifo);
+    small = TurnData(fifo);
   }
   FinishIfDrained(fifo->capture);
+  return small;
 }
 
 // How much the execution may still take before it is at a limit.
@@ -159,20 +191,20 @@ int64_t LogCapture::Impl::Budget(const Capture& capture) const {
                            options_.reserved_execution_spool_bytes - held));
 }
 
-void LogCapture::Impl::TurnData(Fifo* fifo) {
+bool LogCapture::Impl::TurnData(Fifo* fifo) {
   Capture* capture = fifo->capture;
   // While the disk fails, or a limit is reached, the bytes stay in the pipe and the job waits.
-  if (capture->retry_at_ns.has_value()) return;
+  if (capture->retry_at_ns.has_value()) return false;
   int64_t quota = static_cast<int64_t>(options_.turn_bytes);
   if (!capture->draining) quota = std::min(quota, Budget(*capture));
   if (quota <= 0) {
     if (Index(capture, fifo->kind, /*more=*/false)) Block(capture);
-    return;
+    return false;
   }
   const absl::StatusOr<size_t> taken = capture->spool->Take(fifo->kind, fifo->fd.get(), quota);
   if (!taken.ok()) {
     Fail(capture, taken.status());
-    return;
+    return false;
   }
   FaultOn("agent.logs.taken");
   int waiting = 0;
@@ -180,9 +212,10 @@ void LogCapture::Impl::TurnData(Fifo* fifo) {
     captured_bytes_ += static_cast<int64_t>(*taken);
     ioctl(fifo->fd.get(), FIONREAD, &waiting);
   }
-  if (!Index(capture, fifo->kind, /*more=*/waiting > 0)) return;
+  if (!Index(capture, fifo->kind, /*more=*/waiting > 0)) return false;
   // Edge-triggered: it is done only once it was seen empty, here or by a turn that takes nothing.
   if (waiting > 0) MakeReady(fifo);
+  return *taken > 0 && *taken < options_.small_turn_bytes;
 }
 
 // Indexes what was taken and tells who listens. False where that failed.
@@ -197,7 +230,7 @@ bool LogCapture::Impl::Index(Capture* capture, int stream, bool more) {
   FaultOn("agent.logs.indexed");
   captured_entries_ += *entries;
   if (!capture->spool->discarded()) {
-    Announce(*capture);
+    AddNews(capture);
   } else if (absl::Status status = capture->spool->Acknowledge(capture->spool->last_seq());
              !status.ok()) {
     Fail(capture, status);
@@ -304,6 +337,7 @@ void LogCapture::Impl::FinishIfDrained(Capture* capture) {
   TurnStatus(&capture->fifos[kStatus]);
   if (capture->retry_at_ns.has_value()) return;
   CloseFifos(capture);
+  AnnounceNews();
   const auto callbacks = std::exchange(capture->on_drained, {});
   for (const auto& done : callbacks) {
     if (done) done(capture->spool->last_seq());
@@ -320,6 +354,7 @@ void LogCapture::Impl::CloseFifos(Capture* capture) {
 
 void LogCapture::Impl::Detach(Capture* capture) {
   CloseFifos(capture);
+  AnnounceNews();
   if (blocked_.erase(capture) > 0) --blocked_now_;
   failed_.erase(capture);
   if (capture->failing.exchange(false)) --failing_now_;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <deque>
 #include <future>
 #include <map>
 #include <memory>
@@ -405,6 +406,85 @@ TEST_F(LogCaptureTest, CapturesManyExecutionsAtOnce) {
     EXPECT_TRUE(capture_->Remove(id).ok());
   }
   EXPECT_EQ(capture_->Stats().spool_bytes, 0);
+}
+
+// A rest lasts for as long as no passing test waits: what comes through came because it ended.
+class LogCaptureRestTest : public LogCaptureTest {
+ protected:
+  void SetUp() override {
+    Create({.turn_bytes = 4096,
+            .small_turn_bytes = 4096,
+            .free_small_turns = 2,
+            .small_turn_rest = absl::Hours(1),
+            .max_rest = absl::Hours(1)});
+  }
+
+  // Opens them while the capture is held up: so their first turns are of one round.
+  void OpenTogether(const std::map<std::string, std::string>& outputs) {
+    std::promise<void> held, go_on;
+    const std::string holder = RunDir("holder");
+    const LogCallbacks hold = {.on_status = [&](const StatusEvent&) {
+      held.set_value();
+      go_on.get_future().wait();
+    }};
+    Write(Keep("status", "holder"), "started 1\n");
+    ASSERT_TRUE(capture_->Open("holder", holder, hold).ok());
+    held.get_future().wait();
+    for (const auto& [id, output] : outputs) {
+      const std::string run_dir = RunDir(id);
+      Write(Keep("stdout", id), output);
+      ASSERT_TRUE(capture_->Open(id, run_dir, Callbacks()).ok());
+    }
+    go_on.set_value();
+  }
+  // A FIFO that stays open as long as the test.
+  const UniqueFd& Keep(const std::string& name, const std::string& id) {
+    fifos_.push_back(Fifo(name, id));
+    return fifos_.back();
+  }
+  bool AwaitRest() {
+    return Await([&] { return capture_->Stats().rests_total == 1; });
+  }
+
+  std::deque<UniqueFd> fifos_;
+};
+
+TEST_F(LogCaptureRestTest, ARestAfterManySmallTurnsEndsWithWhatAStatusFifoSays) {
+  OpenTogether({{"a", "1\n"}, {"b", "1\n"}, {"c", "1\n"}});
+  ASSERT_TRUE(AwaitRest());
+  Write(Keep("stdout", "a"), "2\n");
+  Write(Keep("status", "b"), "drained\n");
+  EXPECT_TRUE(AwaitEvents(1));
+  EXPECT_TRUE(AwaitSeq(2, "a"));
+  EXPECT_EQ(capture_->Stats().rests_total, 1) << "one small turn is not many";
+}
+
+TEST_F(LogCaptureRestTest, ARestEndsWithWhatACallerAsks) {
+  OpenTogether({{"a", "1\n"}, {"b", "1\n"}, {"c", "1\n"}});
+  ASSERT_TRUE(AwaitRest());
+  Write(Keep("stdout", "a"), "2\n");
+  EXPECT_EQ(Drain("a"), 2u);
+}
+
+TEST_F(LogCaptureRestTest, ARestEndsWithTheCapture) {
+  OpenTogether({{"a", "1\n"}, {"b", "1\n"}, {"c", "1\n"}});
+  ASSERT_TRUE(AwaitRest());
+  capture_.reset();
+}
+
+TEST_F(LogCaptureRestTest, WhileAFifoHasMoreThereIsNoRest) {
+  OpenTogether({{"a", "1\n"}, {"b", "1\n"}, {"c", "1\n"}, {"flood", std::string(40'960, '\n')}});
+  EXPECT_TRUE(AwaitSeq(40'960, "flood"));
+  EXPECT_EQ(capture_->Stats().rests_total, 0);
+}
+
+TEST_F(LogCaptureRestTest, LargeTurnsDoNotMakeItRest) {
+  const std::string large(4096, '\n');
+  OpenTogether({{"a", large}, {"b", large}, {"c", large}, {"d", "1\n"}});
+  for (const std::string id : {"a", "b", "c", "d"}) EXPECT_TRUE(AwaitSeq(1, id));
+  Write(Keep("stdout", "d"), "2\n");
+  EXPECT_TRUE(AwaitSeq(2, "d"));
+  EXPECT_EQ(capture_->Stats().rests_total, 0);
 }
 
 }  // namespace
