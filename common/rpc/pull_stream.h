@@ -24,10 +24,14 @@ struct PullResult {
   };
   Kind kind = kWait;
   grpc::Status status;
+  // Of a message: whether Pull may have another without a Wake() meanwhile.
+  bool more = true;
 
-  static PullResult Message() { return {kMessage, {}}; }
-  static PullResult Wait() { return {kWait, {}}; }
-  static PullResult Finish(grpc::Status status) { return {kFinish, std::move(status)}; }
+  static PullResult Message() { return {kMessage, {}, true}; }
+  // As Message, then Wait: saves the call that would say so. Not where the end is known already.
+  static PullResult LastMessage() { return {kMessage, {}, false}; }
+  static PullResult Wait() { return {kWait, {}, false}; }
+  static PullResult Finish(grpc::Status status) { return {kFinish, std::move(status), false}; }
 };
 
 // The base of every server stream that writes: it asks for the next message only when the transport
@@ -76,6 +80,13 @@ class PullStream : public Reactor {
       Finished(grpc::Status::CANCELLED);
       return;
     }
+    {
+      MutexLock lock(&mutex_);
+      if (!more_ && !again_) {
+        busy_ = false;
+        return;
+      }
+    }
     RunStep();
   }
 
@@ -111,6 +122,10 @@ class PullStream : public Reactor {
       response_.Clear();
       PullResult result = Pull(&response_);
       if (result.kind == PullResult::kMessage) {
+        {
+          MutexLock lock(&mutex_);
+          more_ = result.more;
+        }
         this->StartWrite(&response_);
         return;
       }
@@ -158,6 +173,8 @@ class PullStream : public Reactor {
   bool busy_ ABSL_GUARDED_BY(mutex_) = false;
   // Wake was called meanwhile.
   bool again_ ABSL_GUARDED_BY(mutex_) = false;
+  // As the last Pull said.
+  bool more_ ABSL_GUARDED_BY(mutex_) = true;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   int holds_ ABSL_GUARDED_BY(mutex_) = 0;

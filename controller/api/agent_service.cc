@@ -92,7 +92,8 @@ class SessionStream final : public PullStream<SessionReactor, v1::SessionRespons
     if (!queue_.empty()) {
       *message = std::move(queue_.front());
       queue_.pop_front();
-      return PullResult::Message();
+      return queue_.empty() && !end_.has_value() ? PullResult::LastMessage()
+                                                 : PullResult::Message();
     }
     return end_.has_value() ? PullResult::Finish(ToGrpcStatus(*end_)) : PullResult::Wait();
   }
@@ -162,7 +163,7 @@ class UploadStream final : public PullStream<UploadReactor, v1::UploadLogsRespon
     std::optional<v1::UploadLogsResponse> next = intake_->Next(&end);
     if (next.has_value()) {
       message->Swap(&*next);
-      return PullResult::Message();
+      return end.has_value() ? PullResult::Message() : PullResult::LastMessage();
     }
     return end.has_value() ? PullResult::Finish(ToGrpcStatus(*end)) : PullResult::Wait();
   }

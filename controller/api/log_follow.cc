@@ -33,6 +33,7 @@ LogFollow::LogFollow(LogFollowSources sources, v1::Job job, v1::FollowLogsReques
       job_(std::move(job)) {}
 
 absl::StatusOr<bool> LogFollow::Advance(v1::FollowLogsResponse* message) {
+  at_end_ = false;
   while (!ended_) {
     // Whether the job is at its end must be known before the log is read to its own: then what
     // was read was all.
@@ -110,6 +111,7 @@ absl::StatusOr<bool> LogFollow::ReadChunks(v1::FollowLogsResponse* message) {
     if (!result.ok()) return result.status();
     if (result->chunks.empty()) return TellCollected(key, message);
     after_seq_ = result->next_after_seq;
+    at_end_ = result->at_end;
     for (v1::LogChunk& chunk : result->chunks) {
       if (Wanted(chunk)) *message->add_chunks() = std::move(chunk);
     }
@@ -143,10 +145,14 @@ bool LogFollow::Wanted(const v1::LogChunk& chunk) const {
          request_.streams().end();
 }
 
+bool LogFollow::HasNextExecution() const {
+  return request_.execution_id().empty() && job_.execution_id() != execution_->id();
+}
+
 // Where another attempt took over, its log follows: of each one, also where several came and went
 // while the reader was slow or away.
 absl::StatusOr<bool> LogFollow::MoveToNextExecution() {
-  if (!request_.execution_id().empty() || job_.execution_id() == execution_->id()) return false;
+  if (!HasNextExecution()) return false;
   const absl::StatusOr<std::vector<v1::Execution>> all = sources_.store->ListExecutions(job_.id());
   if (!all.ok()) return all.status();
   const auto next = std::find_if(all->begin(), all->end(), [this](const v1::Execution& execution) {

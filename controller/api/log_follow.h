@@ -52,6 +52,8 @@ class LogFollow {
   // with its spec.
   absl::StatusOr<bool> Advance(v1::FollowLogsResponse* message);
   bool ended() const { return ended_; }
+  // The message that Advance filled in was the last until `wake` is called or the job changes.
+  bool at_end() const { return at_end_ && !MayEnd() && !HasNextExecution(); }
 
   // Calls `wake` no more once it returned.
   void Stop() { subscription_.reset(); }
@@ -63,6 +65,8 @@ class LogFollow {
   absl::StatusOr<bool> ReadChunks(v1::FollowLogsResponse* message);
   absl::StatusOr<bool> TellCollected(const LogKey& key, v1::FollowLogsResponse* message);
   bool Wanted(const v1::LogChunk& chunk) const;
+  // Another attempt took over, and its log is wanted too.
+  bool HasNextExecution() const;
   absl::StatusOr<bool> MoveToNextExecution();
   bool MayEnd() const;
   bool Final(v1::FollowLogsResponse* message);
@@ -78,6 +82,8 @@ class LogFollow {
   std::string next_execution_id_;
   uint64_t after_seq_ = 0;
   bool ended_ = false;
+  // The log had nothing durable beyond what the last Advance read.
+  bool at_end_ = false;
   std::unique_ptr<LogSubscription> subscription_;
 };
 

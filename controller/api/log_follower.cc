@@ -58,7 +58,7 @@ class LogFollower final : public PullStream<FollowReactor, v1::FollowLogsRespons
       PresentJob(services_, message->mutable_job());
       message->mutable_job()->clear_spec();
     }
-    return PullResult::Message();
+    return follow_.at_end() ? PullResult::LastMessage() : PullResult::Message();
   }
 
   void OnStopped() override {

@@ -137,11 +137,9 @@ void LogIntake::QueueAck(v1::LogAck ack) {
 
 std::optional<v1::UploadLogsResponse> LogIntake::Next(std::optional<absl::Status>* end) {
   MutexLock lock(&mutex_);
-  if (next_.acks_size() > 0 || next_.has_window_bytes()) {
-    return std::exchange(next_, v1::UploadLogsResponse());
-  }
   *end = end_;
-  return std::nullopt;
+  if (next_.acks_size() == 0 && !next_.has_window_bytes()) return std::nullopt;
+  return std::exchange(next_, v1::UploadLogsResponse());
 }
 
 bool LogIntake::StopReading() {

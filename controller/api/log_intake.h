@@ -54,7 +54,8 @@ class LogIntake : public std::enable_shared_from_this<LogIntake> {
   // The peer sends no more.
   void OnEnd();
 
-  // The next response; nothing while there is none. `end` is set when the stream is to end.
+  // The next response; nothing while there is none. `end` is set when the stream is to end, after
+  // what there is.
   std::optional<v1::UploadLogsResponse> Next(std::optional<absl::Status>* end);
 
   // The stream is cancelled: whether a hold was taken, which is now to be let go.

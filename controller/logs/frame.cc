@@ -123,17 +123,14 @@ FrameEncoder::FrameEncoder() : context_(ZSTD_createCCtx()) {
 
 void FrameEncoder::Encode(uint64_t seed, FrameHeader* header, absl::string_view payload,
                           std::string* out) {
-  const size_t start = out->size();
   const size_t bound = ZSTD_compressBound(payload.size());
-  out->resize(start + kFrameHeaderBytes + bound);
+  if (compressed_.size() < bound) compressed_.resize(bound);
   // Cannot fail: the output has room for the worst case, and the context exists.
-  const size_t size = ZSTD_compress2(context_.get(), out->data() + start + kFrameHeaderBytes, bound,
+  const size_t size = ZSTD_compress2(context_.get(), compressed_.data(), compressed_.size(),
                                      payload.data(), payload.size());
   header->payload_bytes = static_cast<uint32_t>(size);
-  std::string encoded;
-  EncodeHeader(seed, header, &encoded);
-  out->replace(start, kFrameHeaderBytes, encoded);
-  out->resize(start + kFrameHeaderBytes + size);
+  EncodeHeader(seed, header, out);
+  out->append(compressed_, 0, size);
 }
 
 absl::Status FrameDecoder::Decompress(absl::string_view payload) {

@@ -93,6 +93,8 @@ class FrameEncoder {
     void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
   };
   std::unique_ptr<ZSTD_CCtx, Free> context_;
+  // As long as the longest compressed payload may be so far.
+  std::string compressed_;
 };
 
 // Reads payloads. Used by one thread.

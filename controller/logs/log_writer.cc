@@ -64,6 +64,7 @@ absl::Status LogWriter::Collect(Partition* partition, absl::Span<WriteRequest* c
 absl::Status LogWriter::WriteHeads(Partition* partition, std::vector<Addition>* additions) {
   const std::shared_ptr<FrameFile> file = partition->file();
   Batch batch{.file = file.get(), .offset = partition->end()};
+  bytes_.clear();
   for (Addition& addition : *additions) {
     const Extent& head = addition.log->head();
     const uint64_t head_limit = addition.limit_bytes / kHeadShare;
@@ -106,6 +107,7 @@ absl::Status LogWriter::WriteTail(Partition* partition, Addition* addition) {
   while (!slices.empty()) {
     std::string new_path;
     Batch batch;
+    bytes_.clear();
     uint64_t room = 0;
     Cursor cursor{.bytes = log->bytes(), .max_time_ns = log->max_time_ns()};
     if (log->tail_file != nullptr) {
@@ -206,16 +208,16 @@ void LogWriter::AddFrames(const std::shared_ptr<ExecutionLog>& log, absl::Span<c
 
 void LogWriter::EmitFrame(const std::shared_ptr<ExecutionLog>& log, FrameHeader* header,
                           Cursor* cursor, Batch* batch) {
-  const uint64_t offset = batch->offset + batch->bytes.size();
+  const uint64_t offset = batch->offset + bytes_.size();
   header->synced_offset = batch->offset;
   header->bytes_before = cursor->bytes;
   header->max_time_before_ns = cursor->max_time_ns;
   if (header->kind == FrameKind::kData) {
     header->prev_offset = cursor->prev_offset;
-    encoder_.Encode(batch->file->seed(), header, payload_, &batch->bytes);
+    encoder_.Encode(batch->file->seed(), header, payload_, &bytes_);
     cursor->prev_offset = offset;
   } else {
-    EncodeHeader(batch->file->seed(), header, &batch->bytes);
+    EncodeHeader(batch->file->seed(), header, &bytes_);
   }
   cursor->bytes += header->data_bytes;
   cursor->max_time_ns = header->max_time_after_ns();
@@ -231,14 +233,14 @@ absl::Status LogWriter::Commit(const Batch& batch) {
   }
   if (FaultOn("controller.logs.write"))
     return absl::UnavailableError("controller.logs.write is on");
-  absl::Status status = batch.file->Write(batch.offset, batch.bytes);
+  absl::Status status = batch.file->Write(batch.offset, bytes_);
   if (!status.ok()) return status;
   // After an error of fdatasync the kernel may have dropped the pages: the next attempt writes them
   // again rather than sync again.
   if (status = batch.file->Sync(); !status.ok()) return status;
   FaultOn("controller.logs.synced");
   ++stats_.syncs;
-  stats_.disk_bytes += batch.bytes.size();
+  stats_.disk_bytes += bytes_.size();
   stats_.frames += batch.frames.size();
   for (const PlacedFrame& frame : batch.frames) stats_.data_bytes += frame.header.data_bytes;
   return absl::OkStatus();

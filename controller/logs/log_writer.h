@@ -69,11 +69,10 @@ class LogWriter {
     uint64_t bytes = 0;
     int64_t max_time_ns = 0;
   };
-  // Frames made for one place in a file and not yet written.
+  // Frames made for one place in a file and not yet written: their bytes are in bytes_.
   struct Batch {
     FrameFile* file = nullptr;
     uint64_t offset = 0;
-    std::string bytes;
     std::vector<PlacedFrame> frames;
   };
 
@@ -89,7 +88,7 @@ class LogWriter {
   absl::Status BeginSegment(Partition* partition, ExecutionLog* log, uint64_t first_seq,
                             std::string* path);
 
-  // Makes frames of the slices.
+  // Makes frames of the slices, behind those of the batch.
   void AddFrames(const std::shared_ptr<ExecutionLog>& log, absl::Span<const Slice> slices,
                  Cursor* cursor, Batch* batch);
   void EmitFrame(const std::shared_ptr<ExecutionLog>& log, FrameHeader* header, Cursor* cursor,
@@ -99,6 +98,9 @@ class LogWriter {
 
   FrameEncoder encoder_;
   std::string payload_;
+  // Of the batch that is being made. Kept from one to the next, since fresh memory of this size
+  // costs as much as what goes into it.
+  std::string bytes_;
   WriteStats stats_;
 };
 

@@ -54,6 +54,8 @@ void Follower::Pump() {
     if (!more.ok()) scheduler_->Fail(absl::StrCat("a follower: ", more.status().ToString()));
     if (!*more) return;
     Take(message);
+    // As a stream does after its last message for now.
+    if (follow_ != nullptr && follow_->at_end()) return;
   }
 }
 

@@ -174,6 +174,7 @@ controller::ReadResult SimLogs::Read(const std::string& execution_id, uint64_t a
     result.next_after_seq = chunk.first_seq() + chunk.entry_count() - 1;
     result.chunks.push_back(std::move(chunk));
   }
+  result.at_end = result.next_after_seq >= it->second.last_seq;
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <set>
 #include <string>
@@ -46,10 +47,18 @@ class GoingOnTest : public ControllerTest {
     return seen;
   }
 
-  // A job of which two attempts were lost, each after two lines; the third said `whole` and ended.
+  // A job of which two attempts were lost, each after two lines; so did the third, and ended.
   // Returns the executions.
   std::vector<std::string> RunThreeAttempts(std::string* job) {
     SimAgent agent(Channel(), "n1");
+    std::vector<std::string> executions = BeginThreeAttempts(&agent, job);
+    agent.Report(executions.back(), v1::EXECUTION_STATE_SUCCEEDED, 2);
+    EXPECT_EQ(Wait(*job).attempt(), 3);
+    return executions;
+  }
+  // The same, but the third has not ended.
+  std::vector<std::string> BeginThreeAttempts(SimAgent* sim_agent, std::string* job) {
+    SimAgent& agent = *sim_agent;
     *job = Create();
     std::vector<std::string> executions;
     for (int attempt = 1; attempt <= 3; ++attempt) {
@@ -60,11 +69,8 @@ class GoingOnTest : public ControllerTest {
       agent.NextAck();
       if (attempt < 3) {
         agent.Report(executions.back(), v1::EXECUTION_STATE_LOST, 2, v1::END_REASON_NODE_LOST);
-      } else {
-        agent.Report(executions.back(), v1::EXECUTION_STATE_SUCCEEDED, 2);
       }
     }
-    EXPECT_EQ(Wait(*job).attempt(), 3);
     return executions;
   }
 };
@@ -88,6 +94,29 @@ TEST_F(GoingOnTest, ALogGoesOnInItsOwnAttemptAndThenWithAllThatCameAfterIt) {
     request.set_after_execution_id(e[2]);
     EXPECT_THAT(Follow(request), ElementsAre("JOB_STATE_SUCCEEDED"));
   }
+}
+
+TEST_F(GoingOnTest, WhoFollowsAJobThatRunsHasAllAttemptsAtOnce) {
+  SimAgent agent(Channel(), "n1");
+  std::string job;
+  const std::vector<std::string> e = BeginThreeAttempts(&agent, &job);
+  v1::FollowLogsRequest request;
+  request.set_job_id(job);
+  request.set_follow(true);
+  request.set_after_execution_id(e[0]);
+  grpc::ClientContext context;
+  // Nothing of the job changes while this reads: where it waits for that, it waits in vain.
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(1));
+  auto reader = jobs_->FollowLogs(&context, request);
+  v1::FollowLogsResponse message;
+  int lines = 0;
+  while (lines < 6 && reader->Read(&message)) lines += message.chunks_size();
+  EXPECT_EQ(lines, 6);
+  EXPECT_EQ(message.execution_id(), e[2]);
+  context.TryCancel();
+  while (reader->Read(&message)) {
+  }
+  reader->Finish();
 }
 
 TEST_F(GoingOnTest, ANamedExecutionIsShownAlone) {

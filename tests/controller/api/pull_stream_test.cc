@@ -20,6 +20,10 @@ struct Source {
   std::atomic<int> available{0};
   std::atomic<bool> end{false};
   std::atomic<int> pulled{0};
+  // Calls of Pull.
+  std::atomic<int> asked{0};
+  // Says of a message that it is the last for now, where it is.
+  std::atomic<bool> tells_last{false};
   std::atomic<int> inside{0};
   std::atomic<bool> overlapped{false};
   std::atomic<bool> stopped{false};
@@ -44,10 +48,13 @@ class CountingStream : public PullStream<Reactor, v1::WatchJobsResponse> {
  private:
   PullResult Pull(v1::WatchJobsResponse* message) override {
     if (source_->inside.fetch_add(1) != 0) source_->overlapped = true;
+    ++source_->asked;
     PullResult result = PullResult::Wait();
     if (source_->pulled < source_->available) {
       message->mutable_job()->set_id(std::to_string(++source_->pulled));
-      result = PullResult::Message();
+      result = source_->tells_last && source_->pulled == source_->available && !source_->end
+                   ? PullResult::LastMessage()
+                   : PullResult::Message();
     } else if (source_->end) {
       result = PullResult::Finish(grpc::Status::OK);
     }
@@ -108,8 +115,11 @@ class PullStreamTest : public testing::Test {
   grpc::ClientContext context_;
 };
 
-TEST_F(PullStreamTest, BringsEveryMessageOnceAndInOrderHoweverItIsWoken) {
+class PullStreamHintTest : public PullStreamTest, public testing::WithParamInterface<bool> {};
+
+TEST_P(PullStreamHintTest, BringsEveryMessageOnceAndInOrderHoweverItIsWoken) {
   constexpr int kMessages = 20'000;
+  source_.tells_last = GetParam();
   auto reader = stub_->WatchJobs(&context_, {});
   WaitForStream();
   std::thread waker([&] {
@@ -128,6 +138,26 @@ TEST_F(PullStreamTest, BringsEveryMessageOnceAndInOrderHoweverItIsWoken) {
   EXPECT_TRUE(reader->Finish().ok());
   WaitForStop();
   EXPECT_FALSE(source_.overlapped);
+}
+
+INSTANTIATE_TEST_SUITE_P(LastMessageIsTold, PullStreamHintTest, testing::Bool());
+
+TEST_F(PullStreamTest, AfterALastMessageItAsksOnlyWhenWoken) {
+  constexpr int kMessages = 200;
+  source_.tells_last = true;
+  auto reader = stub_->WatchJobs(&context_, {});
+  WaitForStream();
+  v1::WatchJobsResponse message;
+  for (int i = 1; i <= kMessages; ++i) {
+    ++source_.available;
+    source_.Wake();
+    ASSERT_TRUE(reader->Read(&message));
+    EXPECT_EQ(message.job().id(), std::to_string(i));
+  }
+  EXPECT_EQ(source_.asked, kMessages);
+  context_.TryCancel();
+  EXPECT_FALSE(reader->Read(&message));
+  WaitForStop();
 }
 
 TEST_F(PullStreamTest, PullsNoFurtherThanAPeerThatDoesNotReadTakes) {
