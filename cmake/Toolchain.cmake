@@ -31,7 +31,7 @@ add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 if(CRONIUM_SANITIZE)
   set(CRONIUM_SANITIZE_OPTIONS -fsanitize=${CRONIUM_SANITIZE} -fno-sanitize-recover=all)
 endif()
-if(CRONIUM_SANITIZE STREQUAL "address,undefined" AND CMAKE_BUILD_TYPE STREQUAL Debug)
+if(CRONIUM_SANITIZE MATCHES "address,undefined" AND CMAKE_BUILD_TYPE STREQUAL Debug)
   # What UBSan puts in is slow to optimise: half the time to compile, of which there is more than of running.
   list(APPEND CRONIUM_SANITIZE_OPTIONS -O0)
 endif()
