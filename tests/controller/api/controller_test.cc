@@ -109,6 +109,17 @@ TEST_F(ControllerTest, FollowsAJobFromBeforeItHasANode) {
   EXPECT_EQ(response.chunks(0).data(), "hello\n");
 }
 
+TEST_F(ControllerTest, ALogStreamEndsAlsoWhereItsEndAndAnAnswerComeTogether) {
+  for (int i = 0; i < 50; ++i) {
+    SimAgent agent(Channel(), "n1");
+    agent.SendLog("exec-that-is-unknown", 1, "answered at once\n");
+    int acks = 0;
+    const grpc::Status ended = agent.EndLogs(&acks);
+    EXPECT_TRUE(ended.ok()) << ended.error_message();
+    EXPECT_EQ(acks, 1);
+  }
+}
+
 TEST_F(ControllerTest, AnswersRepeatedAndMissingLogEntries) {
   SimAgent agent(Channel(), "n1");
   Create();

@@ -122,6 +122,13 @@ class SimAgent {
     ADD_FAILURE() << "the log stream ended";
     return {};
   }
+  // Says that no more logs come; how the stream ended then, and with how many acknowledgements.
+  grpc::Status EndLogs(int* acks) {
+    logs_->WritesDone();
+    v1::UploadLogsResponse response;
+    while (logs_->Read(&response)) *acks += response.acks_size();
+    return logs_->Finish();
+  }
 
  private:
   const std::unique_ptr<v1::AgentService::Stub> stub_;
